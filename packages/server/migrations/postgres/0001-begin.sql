@@ -1,0 +1,116 @@
+-- The one clock that all replicas share, epoch milliseconds.
+create function now_ms() returns bigint language sql volatile as
+  'select (extract(epoch from clock_timestamp()) * 1000)::bigint';
+
+create table users (
+  id text primary key,
+  email text,
+  name text,
+  groups text not null,
+  claimed_admin bigint not null,
+  local_admin bigint not null,
+  created_at bigint not null,
+  seen_at bigint,
+  disabled_at bigint
+);
+create index users_email on users (email);
+
+create table identities (
+  issuer text not null,
+  subject text not null,
+  user_id text not null references users (id) on delete cascade,
+  created_at bigint not null,
+  primary key (issuer, subject)
+);
+create index identities_user_id on identities (user_id);
+
+create table grants (
+  id text primary key,
+  user_id text not null references users (id) on delete cascade,
+  provider text not null,
+  subject text not null,
+  kind text not null,
+  version bigint not null,
+  state text not null,
+  attempt text,
+  attempt_deadline bigint,
+  envelope text not null,
+  kid text not null,
+  scope text not null,
+  expires_at bigint not null,
+  obtained_at bigint not null,
+  has_refresh_token bigint not null,
+  failures bigint not null,
+  retry_at bigint not null,
+  refreshed_at bigint,
+  refresh_result text,
+  used_at bigint not null,
+  created_at bigint not null
+);
+create index grants_user_id on grants (user_id, kind, provider);
+create index grants_expires_at on grants (state, expires_at);
+create index grants_kid on grants (kid);
+
+create table sessions (
+  id text primary key,
+  hash text not null unique,
+  user_id text not null references users (id) on delete cascade,
+  grant_id text references grants (id) on delete set null,
+  provider text,
+  provider_sid text,
+  subject text,
+  address text,
+  user_agent text,
+  created_at bigint not null,
+  seen_at bigint not null,
+  expires_at bigint not null
+);
+create index sessions_user_id on sessions (user_id);
+create index sessions_grant_id on sessions (grant_id);
+create index sessions_provider on sessions (provider, provider_sid);
+
+create table sign_ins (
+  state_hash text primary key,
+  provider text not null,
+  browser_hash text not null,
+  envelope text not null,
+  answer_hash text unique,
+  answer text,
+  created_at bigint not null,
+  expires_at bigint not null,
+  used_at bigint
+);
+create index sign_ins_expires_at on sign_ins (expires_at);
+
+create table admin_links (
+  hash text primary key,
+  created_at bigint not null,
+  expires_at bigint not null,
+  used_at bigint
+);
+
+create table keys (
+  id text primary key,
+  hash text not null unique,
+  user_id text not null references users (id) on delete cascade,
+  name text not null,
+  admin bigint not null,
+  scope text,
+  created_at bigint not null,
+  expires_at bigint,
+  used_at bigint,
+  revoked_at bigint
+);
+create index keys_user_id on keys (user_id);
+
+create table audit_events (
+  id text primary key,
+  at bigint not null,
+  action text not null,
+  user_id text,
+  credential_id text,
+  address text,
+  target text,
+  detail text not null
+);
+create index audit_events_at on audit_events (at);

@@ -1,0 +1,45 @@
+import type { StoreUrl } from '../platform/db/db.ts';
+import type { Secret } from '../platform/secret.ts';
+import type { Provider } from '../terms/provider.ts';
+import type { Upstream } from '../terms/upstream.ts';
+
+/** An issuer whose JWTs programs may show. */
+export interface JwtIssuer {
+  /** `iss`; null for the shared secret without one. */
+  readonly issuer: string | null;
+  readonly audience: string | null;
+  /** Either keys by URL … */
+  readonly jwksUrl: string | null;
+  /** … or a shared secret (HS256). */
+  readonly secret: Secret | null;
+  /** Whether an `email` (or a `sub` that is one) names the user who signed in with it. */
+  readonly matchEmail: boolean;
+}
+
+export type Service = 'openai' | 'tools' | 'mcp' | 'terminals';
+
+/** What the gateway was told, checked and complete. Made once at boot, never changed. Secrets are `Secret`s, so it is printable. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Origin under which people reach the gateway; no path. */
+  readonly publicUrl: URL;
+  readonly allowedHosts: readonly string[];
+  readonly store: StoreUrl;
+  readonly dataDir: string;
+  /** Newest first; empty means the embedded key in `dataDir`. */
+  readonly encryptionKeys: readonly Secret[];
+  readonly logLevel: string;
+  readonly insecureHttp: boolean;
+  readonly privateAddresses: boolean;
+  readonly session: { readonly idle: number; readonly absolute: number };
+  readonly auth: {
+    readonly required: boolean;
+    readonly anonymousConfirmed: boolean;
+    /** Null unless a trusted proxy may name the user. */
+    readonly proxyHeader: { readonly name: string; readonly from: readonly string[] } | null;
+    readonly jwt: readonly JwtIssuer[];
+  };
+  readonly forwarding: { readonly enabled: boolean; readonly services: readonly Service[] };
+  readonly providers: readonly Provider[];
+  readonly upstreams: readonly Upstream[];
+}

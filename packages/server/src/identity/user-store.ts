@@ -1,0 +1,175 @@
+import { sql } from 'kysely';
+import { newId } from '../platform/crypto.ts';
+import { type Db, dbNow } from '../platform/db/db.ts';
+import type { Runtime } from '../platform/runtime.ts';
+
+export interface User {
+  readonly id: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly groups: readonly string[];
+  readonly admin: boolean;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly seenAt: number | null;
+  readonly disabledAt: number | null;
+}
+
+/** What a provider or issuer says of a person. */
+export interface Person {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly email: string | null;
+  /** Only a verified address may join an account that was made ahead by an admin. */
+  readonly emailVerified: boolean;
+  readonly name: string | null;
+  /** Undefined leaves the stored groups as they are. */
+  readonly groups?: readonly string[];
+  /** Undefined leaves what the last claim said. */
+  readonly admin?: boolean;
+}
+
+interface Row {
+  id: string;
+  email: string | null;
+  name: string | null;
+  groups: string;
+  claimed_admin: number;
+  local_admin: number;
+  created_at: number;
+  seen_at: number | null;
+  disabled_at: number | null;
+}
+
+const toUser = (row: Row): User => ({
+  id: row.id,
+  email: row.email,
+  name: row.name,
+  groups: JSON.parse(row.groups) as string[],
+  admin: row.claimed_admin === 1 || row.local_admin === 1,
+  createdAt: row.created_at,
+  seenAt: row.seen_at,
+  disabledAt: row.disabled_at,
+});
+
+export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
+  async function insert(tx: Db, values: { email: string | null; name: string | null }): Promise<string> {
+    const id = newId(runtime, 'usr');
+    await tx
+      .insertInto('users')
+      .values({ id, email: values.email?.toLowerCase() ?? null, name: values.name, groups: '[]', claimed_admin: 0, local_admin: 0, created_at: dbNow })
+      .execute();
+    return id;
+  }
+
+  const byId = async (tx: Db, id: string): Promise<User | null> => {
+    const row = await tx.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+    return row ? toUser(row) : null;
+  };
+
+  return {
+    get: (id: string): Promise<User | null> => byId(db, id),
+
+    async list(): Promise<User[]> {
+      return (await db.selectFrom('users').selectAll().orderBy('created_at').execute()).map(toUser);
+    },
+
+    async byEmail(email: string): Promise<User[]> {
+      const rows = await db.selectFrom('users').selectAll().where('email', '=', email.toLowerCase()).execute();
+      return rows.map(toUser);
+    },
+
+    async byIdentity(issuer: string, subject: string): Promise<User | null> {
+      const row = await db
+        .selectFrom('identities')
+        .innerJoin('users', 'users.id', 'identities.user_id')
+        .selectAll('users')
+        .where('issuer', '=', issuer)
+        .where('subject', '=', subject)
+        .executeTakeFirst();
+      return row ? toUser(row) : null;
+    },
+
+    /** A user made ahead of their first sign-in (command line). */
+    async create(values: { email: string | null; name: string | null }): Promise<User> {
+      return (await byId(db, await insert(db, values)))!;
+    },
+
+    /**
+     * The user behind an identity, made at first sight; profile, groups and the claimed admin flag follow the provider.
+     * A verified address joins an account that was made ahead and that no identity has yet; never one that somebody signs in to.
+     */
+    async recognize(person: Person): Promise<User> {
+      return db.transaction().execute(async tx => {
+        const known = await tx
+          .selectFrom('identities')
+          .select('user_id')
+          .where('issuer', '=', person.issuer)
+          .where('subject', '=', person.subject)
+          .executeTakeFirst();
+        let id = known?.user_id;
+        if (id === undefined) {
+          id = (await unclaimed(tx, person)) ?? (await insert(tx, person));
+          await tx
+            .insertInto('identities')
+            .values({ issuer: person.issuer, subject: person.subject, user_id: id, created_at: dbNow })
+            .execute();
+        }
+        await tx
+          .updateTable('users')
+          .set({
+            seen_at: dbNow,
+            ...(person.email === null ? {} : { email: person.email.toLowerCase() }),
+            ...(person.name === null ? {} : { name: person.name }),
+            ...(person.groups === undefined ? {} : { groups: JSON.stringify(person.groups) }),
+            ...(person.admin === undefined ? {} : { claimed_admin: person.admin ? 1 : 0 }),
+          })
+          .where('id', '=', id)
+          .execute();
+        return (await byId(tx, id))!;
+      });
+    },
+
+    async makeAdmin(id: string): Promise<void> {
+      await db.updateTable('users').set({ local_admin: 1 }).where('id', '=', id).execute();
+    },
+
+    async hasAdmin(): Promise<boolean> {
+      const row = await db
+        .selectFrom('users')
+        .select('id')
+        .where(eb => eb.or([eb('claimed_admin', '=', 1), eb('local_admin', '=', 1)]))
+        .where('disabled_at', 'is', null)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    /** @returns whether there is such a user */
+    async setDisabled(id: string, disabled: boolean): Promise<boolean> {
+      const result = await db
+        .updateTable('users')
+        .set({ disabled_at: disabled ? dbNow : null })
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+  };
+
+  /** RFC 9700 says nothing of accounts made ahead; joining only unclaimed ones by a verified address is what keeps a provider that lets people choose their email from taking over others. */
+  async function unclaimed(tx: Db, person: Person): Promise<string | undefined> {
+    if (person.email === null || !person.emailVerified) return undefined;
+    const row = await tx
+      .selectFrom('users')
+      .select('users.id')
+      .where('email', '=', person.email.toLowerCase())
+      .where(({ not, exists, selectFrom }) =>
+        not(exists(selectFrom('identities').select(sql`1`.as('one')).whereRef('identities.user_id', '=', 'users.id'))),
+      )
+      .limit(1)
+      .executeTakeFirst();
+    return row?.id;
+  }
+}
+
+export type UserStore = ReturnType<typeof createUserStore>;

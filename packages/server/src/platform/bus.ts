@@ -1,0 +1,26 @@
+/** What one part of the gateway tells the others at once. A lost message costs at most a cache's TTL (5 s). */
+export type Notice =
+  | { readonly topic: 'session-ended'; readonly sessionId: string }
+  | { readonly topic: 'key-revoked'; readonly keyId: string }
+  | { readonly topic: 'user-changed'; readonly userId: string }
+  | { readonly topic: 'grant-changed'; readonly grantId: string; readonly userId: string };
+
+/** Publish and subscribe within one process; with several replicas the same door leads to Redis. */
+export interface Bus {
+  publish(notice: Notice): void;
+  /** @returns unsubscribe */
+  subscribe(listener: (notice: Notice) => void): () => void;
+}
+
+export function createBus(): Bus {
+  const listeners = new Set<(notice: Notice) => void>();
+  return {
+    publish(notice) {
+      for (const listener of listeners) listener(notice);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

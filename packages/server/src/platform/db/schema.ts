@@ -1,0 +1,132 @@
+/** The tables as both dialects hold them; `docs/storage.md` says of each field whether it is hashed, sealed or plain. */
+export interface Tables {
+  users: UsersTable;
+  identities: IdentitiesTable;
+  sessions: SessionsTable;
+  sign_ins: SignInsTable;
+  admin_links: AdminLinksTable;
+  grants: GrantsTable;
+  keys: KeysTable;
+  audit_events: AuditEventsTable;
+}
+
+interface UsersTable {
+  id: string;
+  email: string | null;
+  name: string | null;
+  /** JSON list of strings. */
+  groups: string;
+  /** 1 when the provider's `admins` rule said so at the last sign-in. */
+  claimed_admin: number;
+  /** 1 when made an admin here (first link, command line). */
+  local_admin: number;
+  created_at: number;
+  seen_at: number | null;
+  disabled_at: number | null;
+}
+
+interface IdentitiesTable {
+  issuer: string;
+  subject: string;
+  user_id: string;
+  created_at: number;
+}
+
+interface SessionsTable {
+  id: string;
+  /** SHA-256 of the cookie. */
+  hash: string;
+  user_id: string;
+  grant_id: string | null;
+  provider: string | null;
+  /** The provider's own session id (`sid`), for back-channel logout. */
+  provider_sid: string | null;
+  /** The provider's subject, for a logout token that names no session. */
+  subject: string | null;
+  address: string | null;
+  user_agent: string | null;
+  created_at: number;
+  seen_at: number;
+  expires_at: number;
+}
+
+interface SignInsTable {
+  /** SHA-256 of `state`. */
+  state_hash: string;
+  provider: string;
+  /** SHA-256 of the browser's login cookie. */
+  browser_hash: string;
+  /** Sealed JSON: nonce, code_verifier, return_to. */
+  envelope: string;
+  /** SHA-256 of the one-time id under which a form_post answer waits for its browser. */
+  answer_hash: string | null;
+  /** Sealed JSON: that answer's parameters. */
+  answer: string | null;
+  created_at: number;
+  expires_at: number;
+  used_at: number | null;
+}
+
+interface AdminLinksTable {
+  hash: string;
+  created_at: number;
+  expires_at: number;
+  used_at: number | null;
+}
+
+interface GrantsTable {
+  id: string;
+  user_id: string;
+  provider: string;
+  subject: string;
+  /** `sign-in`; later `connection`. */
+  kind: string;
+  version: number;
+  /** `idle`, `redeeming`, `reauth_required`. */
+  state: string;
+  attempt: string | null;
+  attempt_deadline: number | null;
+  /** Sealed JSON: the tokens. */
+  envelope: string;
+  /** Which key of the ring sealed it. */
+  kid: string;
+  scope: string;
+  /** Of the access token. */
+  expires_at: number;
+  obtained_at: number;
+  has_refresh_token: number;
+  failures: number;
+  /** No attempt before this. */
+  retry_at: number;
+  refreshed_at: number | null;
+  refresh_result: string | null;
+  used_at: number;
+  created_at: number;
+}
+
+interface KeysTable {
+  id: string;
+  hash: string;
+  user_id: string;
+  name: string;
+  admin: number;
+  /** JSON list of upstream ids; null for all. */
+  scope: string | null;
+  created_at: number;
+  expires_at: number | null;
+  used_at: number | null;
+  revoked_at: number | null;
+}
+
+interface AuditEventsTable {
+  id: string;
+  at: number;
+  action: string;
+  user_id: string | null;
+  credential_id: string | null;
+  address: string | null;
+  /** What was acted upon. */
+  target: string | null;
+  /** JSON object. */
+  detail: string;
+}

@@ -1,0 +1,27 @@
+import { type Logger, pino } from 'pino';
+
+export type { Logger };
+
+export interface LogOptions {
+  level: string;
+  /** Where lines go; standard error by default, so that standard output stays for what a command prints. */
+  destination?: { write(line: string): void };
+}
+
+/** Keys whose values never reach a line, wherever a careless object carries them. */
+const REDACTED = [
+  'authorization', 'cookie', 'set-cookie', 'access_token', 'refresh_token', 'id_token', 'code', 'code_verifier',
+  'client_secret', 'client_assertion', 'logout_token', 'token', 'password', 'key', 'secret',
+];
+
+/** The structured log: one JSON line an event. */
+export function createLog(options: LogOptions): Logger {
+  const paths = REDACTED.flatMap(key => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
+  const settings = {
+    level: options.level,
+    base: undefined,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths, censor: '[redacted]' },
+  };
+  return options.destination ? pino(settings, options.destination) : pino(settings, pino.destination({ fd: 2, sync: false, minLength: 0 }));
+}

@@ -1,0 +1,52 @@
+import type { Secret } from '../platform/secret.ts';
+
+export type UpstreamKind = 'openai' | 'mcp' | 'openapi' | 'terminal' | 'http';
+
+/** Where a static key goes: `Authorization: Bearer …` unless another header is named. */
+export interface StaticKey {
+  readonly key: Secret;
+  /** Header name, lower case. */
+  readonly header: string;
+  /** Put before the key with one space; empty for a bare value. */
+  readonly scheme: string;
+}
+
+/** How an upstream's credential is made from a principal. */
+export type CredentialRule =
+  | { readonly use: 'none' }
+  | ({ readonly use: 'key' } & StaticKey)
+  | {
+      readonly use: 'sign-in';
+      readonly token: 'access_token' | 'id_token';
+      /** Without it, each of the two tokens stands in for a missing other. */
+      readonly strict: boolean;
+      /** Only grants of this provider; null means the one the user signed in with. */
+      readonly provider: string | null;
+      /** Sent when the user has no usable grant; null denies. */
+      readonly fallback: StaticKey | null;
+      /** Whether `POST /api/v1/token` hands the token to its own user's programs. */
+      readonly release: boolean;
+    };
+
+/** Who may use an upstream. All empty and `everyone` false: admins only. */
+export interface AccessRule {
+  readonly everyone: boolean;
+  /** User ids or email addresses (lower case). */
+  readonly users: readonly string[];
+  readonly groups: readonly string[];
+}
+
+/** A destination. */
+export interface Upstream {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: UpstreamKind;
+  /** Base URL, without a trailing slash. */
+  readonly url: URL;
+  /** Globs over model names (`*` matches any run of characters); only for `openai`. */
+  readonly models: readonly string[];
+  readonly credential: CredentialRule;
+  readonly access: AccessRule;
+  /** Milliseconds until the response's head must have come. */
+  readonly headersTimeout: number;
+}
