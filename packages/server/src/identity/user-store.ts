@@ -57,7 +57,15 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
     const id = newId(runtime, 'usr');
     await tx
       .insertInto('users')
-      .values({ id, email: values.email?.toLowerCase() ?? null, name: values.name, groups: '[]', claimed_admin: 0, local_admin: 0, created_at: dbNow })
+      .values({
+        id,
+        email: values.email?.toLowerCase() ?? null,
+        name: values.name,
+        groups: '[]',
+        claimed_admin: 0,
+        local_admin: 0,
+        created_at: dbNow,
+      })
       .execute();
     return id;
   }
@@ -67,7 +75,7 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
     return row ? toUser(row) : null;
   };
 
-  return {
+  const store = {
     get: (id: string): Promise<User | null> => byId(db, id),
 
     async list(): Promise<User[]> {
@@ -75,7 +83,11 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
     },
 
     async byEmail(email: string): Promise<User[]> {
-      const rows = await db.selectFrom('users').selectAll().where('email', '=', email.toLowerCase()).execute();
+      const rows = await db
+        .selectFrom('users')
+        .selectAll()
+        .where('email', '=', email.toLowerCase())
+        .execute();
       return rows.map(toUser);
     },
 
@@ -100,34 +112,19 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
      * A verified address joins an account that was made ahead and that no identity has yet; never one that somebody signs in to.
      */
     async recognize(person: Person): Promise<User> {
-      return db.transaction().execute(async tx => {
-        const known = await tx
-          .selectFrom('identities')
-          .select('user_id')
-          .where('issuer', '=', person.issuer)
-          .where('subject', '=', person.subject)
-          .executeTakeFirst();
-        let id = known?.user_id;
-        if (id === undefined) {
-          id = (await unclaimed(tx, person)) ?? (await insert(tx, person));
-          await tx
-            .insertInto('identities')
-            .values({ issuer: person.issuer, subject: person.subject, user_id: id, created_at: dbNow })
-            .execute();
-        }
-        await tx
-          .updateTable('users')
-          .set({
-            seen_at: dbNow,
-            ...(person.email === null ? {} : { email: person.email.toLowerCase() }),
-            ...(person.name === null ? {} : { name: person.name }),
-            ...(person.groups === undefined ? {} : { groups: JSON.stringify(person.groups) }),
-            ...(person.admin === undefined ? {} : { claimed_admin: person.admin ? 1 : 0 }),
-          })
-          .where('id', '=', id)
-          .execute();
-        return (await byId(tx, id))!;
-      });
+      const attempt = () => db.transaction().execute(tx => recognizeIn(tx, person));
+      try {
+        return await attempt();
+      } catch (error) {
+        // Two first sights at once on PostgreSQL: the primary key lets one win, and the other finds its user.
+        if ((await store.byIdentity(person.issuer, person.subject)) === null) throw error;
+        return attempt();
+      }
+    },
+
+    /** Notes that the user was seen now, for credentials that need no sign-in. */
+    async saw(id: string): Promise<void> {
+      await db.updateTable('users').set({ seen_at: dbNow }).where('id', '=', id).execute();
     },
 
     async makeAdmin(id: string): Promise<void> {
@@ -155,6 +152,36 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       return result.numUpdatedRows > 0n;
     },
   };
+  return store;
+
+  async function recognizeIn(tx: Db, person: Person): Promise<User> {
+    const known = await tx
+      .selectFrom('identities')
+      .select('user_id')
+      .where('issuer', '=', person.issuer)
+      .where('subject', '=', person.subject)
+      .executeTakeFirst();
+    let id = known?.user_id;
+    if (id === undefined) {
+      id = (await unclaimed(tx, person)) ?? (await insert(tx, person));
+      await tx
+        .insertInto('identities')
+        .values({ issuer: person.issuer, subject: person.subject, user_id: id, created_at: dbNow })
+        .execute();
+    }
+    await tx
+      .updateTable('users')
+      .set({
+        seen_at: dbNow,
+        ...(person.email === null ? {} : { email: person.email.toLowerCase() }),
+        ...(person.name === null ? {} : { name: person.name }),
+        ...(person.groups === undefined ? {} : { groups: JSON.stringify(person.groups) }),
+        ...(person.admin === undefined ? {} : { claimed_admin: person.admin ? 1 : 0 }),
+      })
+      .where('id', '=', id)
+      .execute();
+    return (await byId(tx, id))!;
+  }
 
   /** RFC 9700 says nothing of accounts made ahead; joining only unclaimed ones by a verified address is what keeps a provider that lets people choose their email from taking over others. */
   async function unclaimed(tx: Db, person: Person): Promise<string | undefined> {
@@ -164,7 +191,11 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       .select('users.id')
       .where('email', '=', person.email.toLowerCase())
       .where(({ not, exists, selectFrom }) =>
-        not(exists(selectFrom('identities').select(sql`1`.as('one')).whereRef('identities.user_id', '=', 'users.id'))),
+        not(
+          exists(
+            selectFrom('identities').select(sql`1`.as('one')).whereRef('identities.user_id', '=', 'users.id'),
+          ),
+        ),
       )
       .limit(1)
       .executeTakeFirst();
