@@ -1,5 +1,5 @@
-import type { AuditEvent } from '../terms/audit.ts';
 import type { Db } from '../platform/db/db.ts';
+import type { AuditEvent } from '../terms/audit.ts';
 
 /** An event with the id and time it was given when it happened. */
 export interface TimedEvent extends AuditEvent {

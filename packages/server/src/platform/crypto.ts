@@ -9,7 +9,8 @@ export const newId = (runtime: Pick<Runtime, 'random'>, prefix: string): string 
   `${prefix}_${runtime.random(16).toString('base64url')}`;
 
 /** A bearer value of 256 random bits. */
-export const newToken = (runtime: Pick<Runtime, 'random'>): string => runtime.random(32).toString('base64url');
+export const newToken = (runtime: Pick<Runtime, 'random'>): string =>
+  runtime.random(32).toString('base64url');
 
 /** Equality in constant time for strings of any length. */
 export function sameSecret(a: string, b: string): boolean {

@@ -61,5 +61,7 @@ export class AppError extends Error {
 /** Anything thrown, as an AppError; what is not ours becomes `internal` with its cause kept for the log. */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  return new AppError('internal', 'The gateway failed to answer this request; its log says why.', { cause: error });
+  return new AppError('internal', 'The gateway failed to answer this request; its log says why.', {
+    cause: error,
+  });
 }

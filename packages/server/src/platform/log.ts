@@ -10,8 +10,21 @@ export interface LogOptions {
 
 /** Keys whose values never reach a line, wherever a careless object carries them. */
 const REDACTED = [
-  'authorization', 'cookie', 'set-cookie', 'access_token', 'refresh_token', 'id_token', 'code', 'code_verifier',
-  'client_secret', 'client_assertion', 'logout_token', 'token', 'password', 'key', 'secret',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'code',
+  'code_verifier',
+  'client_secret',
+  'client_assertion',
+  'logout_token',
+  'token',
+  'password',
+  'key',
+  'secret',
 ];
 
 /** The structured log: one JSON line an event. */
@@ -23,5 +36,7 @@ export function createLog(options: LogOptions): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths, censor: '[redacted]' },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings, pino.destination({ fd: 2, sync: false, minLength: 0 }));
+  return options.destination
+    ? pino(settings, options.destination)
+    : pino(settings, pino.destination({ fd: 2, sync: false, minLength: 0 }));
 }

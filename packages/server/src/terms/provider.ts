@@ -21,7 +21,11 @@ export interface Provider {
   /** Extra parameters of the authorization request (`audience`, `prompt`, `access_type`). */
   readonly authorizationParams: Readonly<Record<string, string>>;
   /** Only for `oauth2`. */
-  readonly endpoints: { readonly authorization: string; readonly token: string; readonly userinfo: string } | null;
+  readonly endpoints: {
+    readonly authorization: string;
+    readonly token: string;
+    readonly userinfo: string;
+  } | null;
   /** Claim that lists the person's groups. */
   readonly groupsClaim: string;
   /** Who is an admin; null leaves it to the gateway. */

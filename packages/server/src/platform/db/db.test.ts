@@ -21,7 +21,10 @@ async function stores(t: TestContext): Promise<StoreUrl | null> {
   return url === null ? null : { dialect: 'postgres', url };
 }
 
-for (const [name, store] of [['SQLite', sqliteStore], ['PostgreSQL', stores]] as const) {
+for (const [name, store] of [
+  ['SQLite', sqliteStore],
+  ['PostgreSQL', stores],
+] as const) {
   const open = async (t: TestContext): Promise<Database | null> => {
     const where = await store(t);
     if (where === null) return null;
@@ -42,7 +45,10 @@ for (const [name, store] of [['SQLite', sqliteStore], ['PostgreSQL', stores]] as
     if (!database) return;
     await migrate(database);
     await sql`update migrations set checksum = 'other'`.execute(database.db);
-    await assert.rejects(migrate(database), { code: 'config_invalid', message: /0001-begin\.sql was changed/ });
+    await assert.rejects(migrate(database), {
+      code: 'config_invalid',
+      message: /0001-begin\.sql was changed/,
+    });
   });
 
   test(`${name}: a database of a newer version is refused`, async t => {
@@ -67,7 +73,10 @@ for (const [name, store] of [['SQLite', sqliteStore], ['PostgreSQL', stores]] as
     if (!database) return;
     await migrate(database);
     const failing = database.db.transaction().execute(async tx => {
-      await tx.insertInto('admin_links').values({ hash: 'h', created_at: 1, expires_at: 2, used_at: null }).execute();
+      await tx
+        .insertInto('admin_links')
+        .values({ hash: 'h', created_at: 1, expires_at: 2, used_at: null })
+        .execute();
       throw new Error('stop');
     });
     const read = database.db.selectFrom('admin_links').selectAll().execute();

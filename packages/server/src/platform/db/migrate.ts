@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
-import { AppError } from '../errors.ts';
 import { sha256 } from '../crypto.ts';
+import { AppError } from '../errors.ts';
 import type { Database } from './db.ts';
 
 const ROOT = fileURLToPath(new URL('../../../migrations/', import.meta.url));
@@ -24,7 +24,9 @@ export async function migrate(database: Database): Promise<string[]> {
   const files = await migrationFiles(database.dialect);
   return database.db.transaction().execute(async tx => {
     if (database.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${LOCK})`.execute(tx);
-    await sql`create table if not exists migrations (name text primary key, checksum text not null)`.execute(tx);
+    await sql`create table if not exists migrations (name text primary key, checksum text not null)`.execute(
+      tx,
+    );
     const applied = (await sql<Applied>`select name, checksum from migrations`.execute(tx)).rows;
     refuseForeignHistory(applied, files);
     const done = new Set(applied.map(row => row.name));
@@ -38,7 +40,9 @@ export async function migrate(database: Database): Promise<string[]> {
 }
 
 async function migrationFiles(dialect: Database['dialect']) {
-  const names = (await readdir(new URL(`${dialect}/`, `file://${ROOT}`))).filter(name => name.endsWith('.sql')).sort();
+  const names = (await readdir(new URL(`${dialect}/`, `file://${ROOT}`)))
+    .filter(name => name.endsWith('.sql'))
+    .sort();
   return Promise.all(
     names.map(async name => {
       const text = await readFile(`${ROOT}${dialect}/${name}`, 'utf8');
@@ -51,10 +55,16 @@ function refuseForeignHistory(applied: Applied[], files: { name: string; checksu
   for (const row of applied) {
     const file = files.find(candidate => candidate.name === row.name);
     if (file === undefined) {
-      throw new AppError('config_invalid', `The database was migrated by a newer Sallyport (${row.name}). Start that version, or restore a backup.`);
+      throw new AppError(
+        'config_invalid',
+        `The database was migrated by a newer Sallyport (${row.name}). Start that version, or restore a backup.`,
+      );
     }
     if (file.checksum !== row.checksum) {
-      throw new AppError('config_invalid', `Migration ${row.name} was changed after it was applied. Migrations are immutable: restore the file.`);
+      throw new AppError(
+        'config_invalid',
+        `Migration ${row.name} was changed after it was applied. Migrations are immutable: restore the file.`,
+      );
     }
   }
 }
