@@ -1,3 +1,4 @@
+import type { Config } from '../config/types.ts';
 import type { Principal } from '../terms/principal.ts';
 import { anonymous } from './anonymous.ts';
 import { type Credentials, countHeader } from './credentials.ts';
@@ -32,10 +33,9 @@ export function createIdentity(deps: {
   };
   /** Null unless a trusted proxy may name the user. */
   proxyHeader: Pick<ProxyHeader, 'authenticate'> | null;
-  /** False lets callers in as the anonymous principal. */
-  required: boolean;
+  auth: Pick<Config['auth'], 'required' | 'clientCredentials'>;
 }): Identity {
-  const { keys, jwts, sessions, proxyHeader, required } = deps;
+  const { keys, jwts, sessions, proxyHeader, auth } = deps;
 
   function byBearer(value: string): Principal | Promise<Principal> {
     return value.startsWith(KEY_PREFIX) ? keys.authenticate(value) : jwts.authenticate(value);
@@ -49,14 +49,14 @@ export function createIdentity(deps: {
 
   return {
     authenticate(request) {
-      const bearer = bearerOf(request);
+      const bearer = auth.clientCredentials ? bearerOf(request) : null;
       if (bearer !== null) return byBearer(bearer);
       const cookies = request.headers.cookie;
       const bySessionCookie = cookies === undefined ? null : bySession(cookies);
       if (bySessionCookie !== null) return bySessionCookie;
       const byProxy = proxyHeader === null ? null : proxyHeader.authenticate(request);
       if (byProxy !== null) return byProxy;
-      if (required) throw credentialMissing();
+      if (auth.required) throw credentialMissing();
       return anonymous;
     },
   };

@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import Fastify from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { identityGround } from '../../test/fixtures/identity.ts';
+import { asAppError } from '../platform/errors.ts';
+import type { Principal, Proof } from '../terms/principal.ts';
+import { identityRoutes, type SessionView } from './routes.ts';
+import type { User } from './user-store.ts';
+
+/** The routes in a server of their own, called by whoever the test says; policies are the edge's, and tested there. */
+async function withRoutes(t: TestContext) {
+  const ground = await identityGround(t);
+  const [alice, bob, root] = [
+    await ground.person('alice'),
+    await ground.person('bob'),
+    await ground.person('root', { admin: true }),
+  ];
+  const live = new Map<string, SessionView & { userId: string }>();
+  for (const user of [alice, bob, root]) {
+    const at = ground.runtime.time;
+    const view = {
+      provider: 'corp',
+      address: null,
+      userAgent: 'test',
+      createdAt: at,
+      seenAt: at,
+      expiresAt: at + 1000,
+    };
+    live.set(`ses_${user.name}`, { id: `ses_${user.name}`, userId: user.id, ...view });
+  }
+  const of = (userId: string) => [...live.values()].filter(session => session.userId === userId);
+  const sessions = {
+    list: async (userId: string) => of(userId),
+    end: async (id: string) => live.delete(id),
+    endAllOf: async (userId: string) => {
+      for (const session of of(userId)) live.delete(session.id);
+    },
+  };
+
+  let caller: Principal;
+  const app = Fastify();
+  t.after(() => app.close());
+  app.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler);
+  app.addHook('onRequest', async request => {
+    assert.match(request.routeOptions.config.policy ?? 'none', /^(signed-in|admin)$/);
+    request.principal = caller;
+  });
+  app.setErrorHandler((error: { statusCode?: number }, _, reply) =>
+    reply.code(error.statusCode ?? asAppError(error).status).send(),
+  );
+  await app.register(identityRoutes({ ...ground, sessions }));
+
+  async function call(as: Principal, method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) {
+    caller = as;
+    const answer = await app.inject({ method, url, ...(body ? { body } : {}) });
+    return {
+      status: answer.statusCode,
+      body: answer.body === '' ? null : answer.json(),
+      headers: answer.headers,
+    };
+  }
+  return { ...ground, call, live, alice, bob, root, as };
+}
+
+const as = (user: User, more: Partial<Principal> = {}): Principal => ({
+  userId: user.id,
+  email: user.email,
+  name: user.name,
+  groups: user.groups,
+  admin: user.admin,
+  proof: 'session',
+  credentialId: `ses_${user.name}`,
+  grantId: null,
+  scope: null,
+  ...more,
+});
+
+const EXPIRY = '2027-01-15T09:00:00.000Z';
+
+test('me says who calls and by what, and nothing secret', async t => {
+  const { call, alice } = await withRoutes(t);
+  const { status, body } = await call(as(alice), 'GET', '/api/v1/me');
+  assert.equal(status, 200);
+  assert.deepEqual(body, {
+    user: { id: alice.id, email: 'alice@corp.example', name: 'alice', groups: [], admin: false },
+    proof: 'session',
+    credential_id: 'ses_alice',
+    scope: null,
+  });
+});
+
+test('people list and end their own sessions, and another’s is as if it did not exist', async t => {
+  const { call, live, alice, bob } = await withRoutes(t);
+  const { body } = await call(as(alice), 'GET', '/api/v1/sessions');
+  assert.deepEqual(
+    body.map((session: { id: string; current: boolean }) => [session.id, session.current]),
+    [['ses_alice', true]],
+  );
+  assert.equal((await call(as(alice), 'DELETE', '/api/v1/sessions/ses_bob')).status, 404);
+  assert.equal((await call(as(alice), 'DELETE', '/api/v1/sessions/ses_none')).status, 404);
+  assert.equal((await call(as(alice), 'GET', `/api/v1/sessions?user=${bob.id}`)).status, 403);
+  assert.ok(live.has('ses_bob'));
+  assert.equal((await call(as(alice), 'DELETE', '/api/v1/sessions/ses_alice')).status, 204);
+  assert.ok(!live.has('ses_alice'));
+});
+
+test("admins list and end anybody's sessions and keys", async t => {
+  const { call, live, keys, alice, root } = await withRoutes(t);
+  const { id } = await keys.create({
+    userId: alice.id,
+    name: 'k',
+    admin: false,
+    scope: null,
+    expiresAt: null,
+  });
+  assert.equal((await call(as(root), 'GET', `/api/v1/sessions?user=${alice.id}`)).body.length, 1);
+  assert.equal((await call(as(root), 'GET', `/api/v1/keys?user=${alice.id}`)).body[0].id, id);
+  assert.equal((await call(as(root), 'DELETE', '/api/v1/sessions/ses_alice')).status, 204);
+  assert.equal((await call(as(root), 'DELETE', `/api/v1/keys/${id}`)).status, 204);
+  assert.ok(!live.has('ses_alice'));
+});
+
+test('a key is shown once, works, is listed without its value, and ends', async t => {
+  const { call, keys, alice } = await withRoutes(t);
+  const wanted = { name: 'laptop', scope: ['corp-llm'], expires_at: EXPIRY };
+  const made = await call(as(alice), 'POST', '/api/v1/keys', wanted);
+  assert.equal(made.status, 201);
+  assert.equal(made.headers['cache-control'], 'no-store');
+  assert.equal((await keys.authenticate(made.body.key)).credentialId, made.body.id);
+  const { body } = await call(as(alice), 'GET', '/api/v1/keys');
+  assert.ok(!JSON.stringify(body).includes(made.body.key.slice(3)));
+  assert.equal(body.length, 1);
+  assert.deepEqual(
+    [body[0].name, body[0].admin, body[0].scope, body[0].expires_at],
+    ['laptop', false, ['corp-llm'], EXPIRY],
+  );
+  assert.equal((await call(as(alice), 'DELETE', `/api/v1/keys/${made.body.id}`)).status, 204);
+  await assert.rejects(async () => keys.authenticate(made.body.key), { code: 'unauthenticated' });
+  assert.equal((await call(as(alice), 'DELETE', `/api/v1/keys/${made.body.id}`)).status, 404);
+});
+
+test("another's key is neither listed nor ended, and answers as if it did not exist", async t => {
+  const { call, keys, alice, bob } = await withRoutes(t);
+  const { id, key } = await keys.create({
+    userId: bob.id,
+    name: 'k',
+    admin: false,
+    scope: null,
+    expiresAt: null,
+  });
+  assert.deepEqual((await call(as(alice), 'GET', '/api/v1/keys')).body, []);
+  assert.equal((await call(as(alice), 'GET', `/api/v1/keys?user=${bob.id}`)).status, 403);
+  assert.equal((await call(as(alice), 'DELETE', `/api/v1/keys/${id}`)).status, 404);
+  assert.equal((await keys.authenticate(key)).userId, bob.id);
+});
+
+test('a body that is misspelled, empty or of wrong types makes no key', async t => {
+  const { call, keys, alice } = await withRoutes(t);
+  const bad = [
+    {},
+    { name: '' },
+    { name: 'x', scopes: ['corp-llm'] },
+    { name: 'x', scope: [] },
+    { name: 'x', scope: 'corp-llm' },
+    { name: 'x', admin: 'false' },
+    { name: 'x', expires_at: 'tomorrow' },
+    { name: 'x', expires_at: '2001-01-01T00:00:00Z' },
+    { name: 'x', user: 'usr_other' },
+  ];
+  for (const body of bad) {
+    assert.equal((await call(as(alice), 'POST', '/api/v1/keys', body)).status, 400, JSON.stringify(body));
+  }
+  assert.deepEqual(await keys.list(alice.id), []);
+});
+
+test('nobody makes an admin key who is not an admin in this very session', async t => {
+  const { call, alice, root } = await withRoutes(t);
+  const wanted = { name: 'x', admin: true };
+  assert.equal((await call(as(alice), 'POST', '/api/v1/keys', wanted)).status, 403);
+  assert.equal((await call(as(root, { admin: false }), 'POST', '/api/v1/keys', wanted)).status, 403);
+  assert.equal((await call(as(root), 'POST', '/api/v1/keys', wanted)).status, 201);
+});
+
+test('neither a plain key nor a JWT makes keys, not even an admin’s JWT', async t => {
+  const { call, keys, alice, root } = await withRoutes(t);
+  const made = await keys.create({ userId: alice.id, name: 'k', admin: false, scope: null, expiresAt: null });
+  const plain = await keys.authenticate(made.key);
+  const rootKey = await keys.create({
+    userId: root.id,
+    name: 'k',
+    admin: false,
+    scope: null,
+    expiresAt: null,
+  });
+  const jwt = { proof: 'jwt' as Proof, credentialId: 'jwt:x' };
+  for (const caller of [plain, await keys.authenticate(rootKey.key), as(alice, jwt), as(root, jwt)]) {
+    assert.equal((await call(caller, 'POST', '/api/v1/keys', { name: 'x' })).status, 403, caller.proof);
+  }
+});
+
+test("an admin's key makes keys, but none wider or longer lived than itself", async t => {
+  const { call, keys, root } = await withRoutes(t);
+  const limits = { admin: true, scope: ['a', 'b'], expiresAt: Date.parse(EXPIRY) };
+  const parent = await keys.create({ userId: root.id, name: 'ci', ...limits });
+  const ci = await keys.authenticate(parent.key);
+  const make = async (more: object) =>
+    (await call(ci, 'POST', '/api/v1/keys', { name: 'x', ...more })).status;
+  assert.equal(await make({ scope: ['a'], expires_at: EXPIRY }), 201);
+  assert.equal(await make({ scope: ['a', 'b'], admin: true, expires_at: '2027-01-15T08:59:00Z' }), 201);
+  assert.equal(await make({ expires_at: EXPIRY }), 403, 'no scope is every upstream');
+  assert.equal(await make({ scope: null, expires_at: EXPIRY }), 403);
+  assert.equal(await make({ scope: ['a', 'c'], expires_at: EXPIRY }), 403);
+  assert.equal(await make({ scope: ['a'] }), 403, 'no expiry is forever');
+  assert.equal(await make({ scope: ['a'], expires_at: '2027-01-15T09:00:00.001Z' }), 403);
+  await keys.revoke(parent.id);
+  assert.equal(
+    await make({ scope: ['a'], expires_at: EXPIRY }),
+    403,
+    'a request that was let in before the revocation',
+  );
+});
+
+test('disabling a user ends sessions, silences keys at once and is undone by enabling', async t => {
+  const { call, live, keys, events, alice, root } = await withRoutes(t);
+  const { key } = await keys.create({
+    userId: alice.id,
+    name: 'k',
+    admin: false,
+    scope: null,
+    expiresAt: null,
+  });
+  await keys.authenticate(key);
+  const { status, body } = await call(as(root), 'POST', `/api/v1/users/${alice.id}/disable`);
+  assert.equal(status, 200);
+  assert.equal(typeof body.disabled_at, 'string');
+  assert.ok(!live.has('ses_alice') && live.has('ses_bob'));
+  await assert.rejects(async () => keys.authenticate(key), { code: 'unauthenticated' });
+  assert.equal((await call(as(root), 'POST', `/api/v1/users/${alice.id}/enable`)).body.disabled_at, null);
+  assert.equal((await keys.authenticate(key)).userId, alice.id);
+  const acts = events.filter(event => event.action.startsWith('user.'));
+  assert.deepEqual(
+    acts.map(event => [event.action, event.userId, event.target]),
+    [
+      ['user.disable', root.id, alice.id],
+      ['user.enable', root.id, alice.id],
+    ],
+  );
+});
+
+test('nobody disables themselves, whatever credential they show, and an unknown user is not found', async t => {
+  const { call, users, root } = await withRoutes(t);
+  for (const caller of [as(root), as(root, { proof: 'key', credentialId: 'key_x' })]) {
+    assert.equal((await call(caller, 'POST', `/api/v1/users/${root.id}/disable`)).status, 409);
+  }
+  assert.equal((await users.get(root.id))!.disabledAt, null);
+  assert.equal((await call(as(root), 'POST', '/api/v1/users/usr_none/disable')).status, 404);
+});
+
+test('admins list users with what the gateway knows of them', async t => {
+  const { call, root } = await withRoutes(t);
+  const { body } = await call(as(root), 'GET', '/api/v1/users');
+  assert.deepEqual(body.map((user: { name: string }) => user.name).sort(), ['alice', 'bob', 'root']);
+  const keysOf = Object.keys(body[0]).sort();
+  assert.deepEqual(keysOf, [
+    'admin',
+    'created_at',
+    'disabled_at',
+    'email',
+    'groups',
+    'id',
+    'name',
+    'seen_at',
+  ]);
+});

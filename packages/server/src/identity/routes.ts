@@ -1,0 +1,290 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Bus } from '../platform/bus.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Audit } from '../terms/audit.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Key } from './key-store.ts';
+import type { Keys } from './keys.ts';
+import type { User, UserStore } from './user-store.ts';
+
+/** What a person sees of one of their sign-ins. Times are epoch milliseconds. */
+export interface SessionView {
+  readonly id: string;
+  readonly provider: string | null;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+  readonly createdAt: number;
+  readonly seenAt: number;
+  readonly expiresAt: number;
+}
+
+export interface IdentityRoutesDeps {
+  keys: Pick<Keys, 'create' | 'get' | 'list' | 'revoke'>;
+  sessions: {
+    /** The user's live sessions. */
+    list(userId: string): Promise<readonly SessionView[]>;
+    /** Ends one, at once in this process; whether there was one. */
+    end(id: string): Promise<boolean>;
+    endAllOf(userId: string): Promise<void>;
+  };
+  users: Pick<UserStore, 'get' | 'list' | 'setDisabled'>;
+  bus: Pick<Bus, 'publish'>;
+  audit: Audit;
+}
+
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+const id = z.string().min(1).max(100);
+const byId = z.object({ id });
+/** Whose; oneself unless an admin asks. */
+const ofUser = z.object({ user: id.optional() });
+const scope = z
+  .array(z.string().min(1).max(100))
+  .min(1)
+  .max(200)
+  .nullable()
+  .describe('Upstream ids; null for all');
+
+const userBody = z.object({
+  id,
+  email: z.string().nullable(),
+  name: z.string().nullable(),
+  groups: z.array(z.string()),
+  admin: z.boolean(),
+});
+const listedUserBody = userBody.extend({
+  created_at: time,
+  seen_at: time.nullable(),
+  disabled_at: time.nullable(),
+});
+const sessionBody = z.object({
+  id,
+  current: z.boolean(),
+  provider: z.string().nullable(),
+  address: z.string().nullable(),
+  user_agent: z.string().nullable(),
+  created_at: time,
+  seen_at: time,
+  expires_at: time,
+});
+const keyBody = z.object({
+  id,
+  name: z.string(),
+  admin: z.boolean(),
+  scope,
+  created_at: time,
+  expires_at: time.nullable(),
+  used_at: time.nullable(),
+});
+/** Strict: a misspelled `scope` must not make a key for everything. */
+const newKeyBody = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  admin: z.boolean().default(false),
+  scope: scope.default(null),
+  expires_at: time.nullable().default(null),
+});
+
+/** `/api/v1/me`, sessions, keys, and for admins users: who I am, and what proves it. */
+export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod {
+  const { keys, sessions, users, bus, audit } = deps;
+  const signedIn = { policy: 'signed-in' } as const;
+  const admins = { policy: 'admin' } as const;
+  const gone = z.null().describe('Done');
+
+  async function setDisabled(userId: string, disabled: boolean, by: Principal): Promise<User> {
+    if (disabled && userId === by.userId) throw new AppError('conflict', 'You cannot disable yourself.');
+    if (!(await users.setDisabled(userId, disabled)))
+      throw new AppError('not_found', 'There is no such user.');
+    // First the caches, so that nothing that follows, or fails, leaves a disabled user at work.
+    bus.publish({ topic: 'user-changed', userId });
+    audit.record({ action: disabled ? 'user.disable' : 'user.enable', target: userId, ...actor(by) });
+    if (disabled) await sessions.endAllOf(userId);
+    return (await users.get(userId))!;
+  }
+
+  return async app => {
+    app.get(
+      '/api/v1/me',
+      {
+        config: signedIn,
+        schema: {
+          response: {
+            200: z.object({
+              user: userBody,
+              proof: z.enum(['session', 'key', 'jwt', 'proxy-header', 'anonymous']),
+              credential_id: z.string(),
+              scope: z.array(z.string()).nullable(),
+            }),
+          },
+        },
+      },
+      async ({ principal }) => ({
+        user: {
+          id: principal.userId,
+          email: principal.email,
+          name: principal.name,
+          groups: [...principal.groups],
+          admin: principal.admin,
+        },
+        proof: principal.proof,
+        credential_id: principal.credentialId,
+        scope: principal.scope === null ? null : [...principal.scope],
+      }),
+    );
+
+    app.get(
+      '/api/v1/sessions',
+      { config: signedIn, schema: { querystring: ofUser, response: { 200: z.array(sessionBody) } } },
+      async ({ principal, query }) => {
+        const live = await sessions.list(whose(principal, query.user));
+        return live.map(session => sessionOnWire(session, principal));
+      },
+    );
+
+    app.delete(
+      '/api/v1/sessions/:id',
+      { config: signedIn, schema: { params: byId, response: { 204: gone } } },
+      async ({ principal, params }, reply) => {
+        const own = async () =>
+          (await sessions.list(principal.userId)).some(session => session.id === params.id);
+        const allowed = principal.admin || (await own());
+        if (!allowed || !(await sessions.end(params.id)))
+          throw new AppError('not_found', 'There is no such session.');
+        audit.record({ action: 'session.end', target: params.id, ...actor(principal) });
+        return reply.code(204).send(null);
+      },
+    );
+
+    app.get(
+      '/api/v1/keys',
+      { config: signedIn, schema: { querystring: ofUser, response: { 200: z.array(keyBody) } } },
+      async ({ principal, query }) => (await keys.list(whose(principal, query.user))).map(keyOnWire),
+    );
+
+    app.post(
+      '/api/v1/keys',
+      {
+        config: signedIn,
+        schema: {
+          body: newKeyBody,
+          response: { 201: z.object({ id, key: z.string().describe('Shown this once') }) },
+        },
+      },
+      async ({ principal, body }, reply) => {
+        const wanted = {
+          userId: principal.userId,
+          name: body.name,
+          admin: body.admin,
+          scope: body.scope,
+          expiresAt: body.expires_at === null ? null : Date.parse(body.expires_at),
+        };
+        await refuseStronger(principal, wanted);
+        const made = await keys.create(wanted, principal);
+        return reply.code(201).header('cache-control', 'no-store').send(made);
+      },
+    );
+
+    app.delete(
+      '/api/v1/keys/:id',
+      { config: signedIn, schema: { params: byId, response: { 204: gone } } },
+      async ({ principal, params }, reply) => {
+        const key = await keys.get(params.id);
+        // Another's key answers as one that does not exist: ids are not to be probed.
+        const allowed = key !== null && (principal.admin || key.userId === principal.userId);
+        if (!allowed || !(await keys.revoke(params.id, principal))) {
+          throw new AppError('not_found', 'There is no such key.');
+        }
+        return reply.code(204).send(null);
+      },
+    );
+
+    app.get(
+      '/api/v1/users',
+      { config: admins, schema: { response: { 200: z.array(listedUserBody) } } },
+      async () => (await users.list()).map(userOnWire),
+    );
+
+    app.post(
+      '/api/v1/users/:id/disable',
+      { config: admins, schema: { params: byId, response: { 200: listedUserBody } } },
+      async ({ principal, params }) => userOnWire(await setDisabled(params.id, true, principal)),
+    );
+
+    app.post(
+      '/api/v1/users/:id/enable',
+      { config: admins, schema: { params: byId, response: { 200: listedUserBody } } },
+      async ({ principal, params }) => userOnWire(await setDisabled(params.id, false, principal)),
+    );
+  };
+
+  /**
+   * A person makes keys, where they signed in; so may an admin's key, but none that could do more, or live longer, than
+   * itself. Any other credential that leaked must not be able to grow a second life.
+   */
+  async function refuseStronger(
+    principal: Principal,
+    wanted: Pick<Key, 'admin' | 'scope' | 'expiresAt'>,
+  ): Promise<void> {
+    if (wanted.admin && !principal.admin)
+      throw new AppError('forbidden', 'Only an admin can make an admin key.');
+    if (principal.proof === 'session' || principal.proof === 'proxy-header') return;
+    const own = principal.proof === 'key' && principal.admin ? await keys.get(principal.credentialId) : null;
+    if (own === null) {
+      throw new AppError('forbidden', "Keys are made in a signed-in session, or with an admin's key.");
+    }
+    const { scope: limit, expiresAt } = own;
+    if (
+      limit !== null &&
+      (wanted.scope === null || !wanted.scope.every(upstream => limit.includes(upstream)))
+    ) {
+      throw new AppError('forbidden', 'A key cannot make one of a wider scope than its own.');
+    }
+    if (expiresAt !== null && (wanted.expiresAt === null || wanted.expiresAt > expiresAt)) {
+      throw new AppError('forbidden', 'A key cannot make one that outlives it.');
+    }
+  }
+}
+
+/** Oneself; another only for an admin. */
+function whose(principal: Principal, user: string | undefined): string {
+  if (user === undefined || user === principal.userId) return principal.userId;
+  if (!principal.admin) throw new AppError('forbidden', "Only admins see other people's sessions and keys.");
+  return user;
+}
+
+const actor = (principal: Principal) => ({ userId: principal.userId, credentialId: principal.credentialId });
+
+const iso = (at: number): string => new Date(at).toISOString();
+const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
+
+const userOnWire = (user: User) => ({
+  id: user.id,
+  email: user.email,
+  name: user.name,
+  groups: [...user.groups],
+  admin: user.admin,
+  created_at: iso(user.createdAt),
+  seen_at: isoOrNull(user.seenAt),
+  disabled_at: isoOrNull(user.disabledAt),
+});
+
+const sessionOnWire = (session: SessionView, principal: Principal) => ({
+  id: session.id,
+  current: session.id === principal.credentialId,
+  provider: session.provider,
+  address: session.address,
+  user_agent: session.userAgent,
+  created_at: iso(session.createdAt),
+  seen_at: iso(session.seenAt),
+  expires_at: iso(session.expiresAt),
+});
+
+const keyOnWire = (key: Key) => ({
+  id: key.id,
+  name: key.name,
+  admin: key.admin,
+  scope: key.scope === null ? null : [...key.scope],
+  created_at: iso(key.createdAt),
+  expires_at: isoOrNull(key.expiresAt),
+  used_at: isoOrNull(key.usedAt),
+});
