@@ -1,0 +1,213 @@
+/** The wire, as the gateway's `/api/openapi.json` describes it: snake_case, times as ISO 8601 or null. */
+export interface List<T> {
+  items: T[];
+}
+
+/** What the live stream names: which lists to fetch again. */
+export type Topic = 'sessions' | 'keys' | 'grants' | 'users' | 'upstreams' | 'providers' | 'audit' | 'health';
+
+export interface Me {
+  user: {
+    id: string;
+    email: string | null;
+    name: string | null;
+    groups: string[];
+    admin: boolean;
+    local: boolean;
+  };
+  proof: string;
+  credential_id: string;
+  gateway: { name: string; version: string; public_url: string };
+}
+
+export interface SignInOptions {
+  providers: { id: string; name: string; login_url: string }[];
+  local_accounts: boolean;
+  first_start: boolean;
+}
+
+export type UpstreamKind = 'openai' | 'mcp' | 'openapi' | 'terminal' | 'http';
+
+export interface HomeUpstream {
+  id: string;
+  name: string;
+  kind: UpstreamKind;
+  state: 'ready' | 'connect' | 'failing' | 'denied';
+  failing_since: string | null;
+  detail: string | null;
+  connect_url: string | null;
+  base_url: string;
+  models: string[];
+}
+
+export interface Session {
+  id: string;
+  created_at: string;
+  seen_at: string | null;
+  expires_at: string | null;
+  address: string | null;
+  user_agent: string | null;
+  current: boolean;
+}
+
+export interface Key {
+  id: string;
+  name: string | null;
+  admin: boolean;
+  scope: string[] | null;
+  created_at: string;
+  expires_at: string | null;
+  used_at: string | null;
+  revoked_at: string | null;
+}
+
+export interface NewKey extends Key {
+  /** Shown once. */
+  key: string;
+}
+
+export interface Grant {
+  id: string;
+  provider: string;
+  provider_name: string;
+  scope: string | null;
+  expires_at: string | null;
+  refreshed_at: string | null;
+  refresh_result: string | null;
+  state: 'ready' | 'reauth_required';
+  reconnect_url: string | null;
+}
+
+export interface UserRecord {
+  id: string;
+  email: string | null;
+  name: string | null;
+  groups: string[];
+  admin: boolean;
+  local: boolean;
+  created_at: string;
+  seen_at: string | null;
+  disabled_at: string | null;
+}
+
+export interface Invitation {
+  id: string;
+  email: string;
+  name?: string | null;
+  admin?: boolean;
+  groups?: string[];
+  created_at?: string | null;
+  expires_at: string;
+}
+
+export type Source = 'file' | 'database';
+
+export interface CredentialView {
+  use: string;
+  header?: string;
+  scheme?: string;
+  token?: 'access_token' | 'id_token';
+  strict?: boolean;
+  provider?: string | null;
+  release?: boolean;
+  /** Whether a static key, or a fallback key, is stored. */
+  has_key: boolean;
+}
+
+export interface Access {
+  everyone: boolean;
+  users: string[];
+  groups: string[];
+}
+
+export interface UpstreamRecord {
+  id: string;
+  name: string;
+  kind: UpstreamKind;
+  url: string;
+  models: string[];
+  credential: CredentialView;
+  access: Access;
+  source: Source;
+}
+
+/** A key that is left out keeps the one that is stored. */
+export type CredentialDraft =
+  | { use: 'none' }
+  | { use: 'key'; key?: string; header: string; scheme: string }
+  | {
+      use: 'sign-in';
+      token: 'access_token' | 'id_token';
+      strict: boolean;
+      provider: string | null;
+      release: boolean;
+      fallback: { key?: string } | null;
+    };
+
+export interface UpstreamDraft {
+  id: string;
+  name: string;
+  kind: UpstreamKind;
+  url: string;
+  models: string[];
+  credential: CredentialDraft;
+  access: Access;
+}
+
+export interface TestAnswer {
+  ok: boolean;
+  status?: number | null;
+  took_ms?: number | null;
+  said: string;
+  hint: string | null;
+}
+
+export interface ProviderRecord {
+  id: string;
+  name: string;
+  protocol: 'oidc' | 'oauth2';
+  issuer: string;
+  client_id: string;
+  has_secret: boolean;
+  scope: string;
+  response_mode: 'query' | 'form_post';
+  source: Source;
+}
+
+export interface ProviderDraft {
+  id: string;
+  name: string;
+  protocol: 'oidc' | 'oauth2';
+  issuer: string;
+  client_id: string;
+  client_secret?: string;
+  scope: string;
+  response_mode: 'query' | 'form_post';
+}
+
+/** What goes along when something is removed: counts, or lists of names. */
+export type Consequences = Record<string, number | string[] | null>;
+
+export interface AuditEntry {
+  id: string;
+  at: string;
+  action: string;
+  user_id: string | null;
+  user_label: string | null;
+  credential_id: string | null;
+  address: string | null;
+  target: string | null;
+  detail: Record<string, string | number | boolean | null> | null;
+}
+
+export interface AuditPage {
+  items: AuditEntry[];
+  next: string | null;
+}
+
+export interface HealthCheck {
+  name: string;
+  ok: boolean;
+  said: string;
+  do: string | null;
+}

@@ -1,0 +1,71 @@
+import type { ReactNode } from 'react';
+import { NotFound } from './design/state.tsx';
+import { Announcer } from './live/announce.tsx';
+import { AccountPage } from './pages/account/account-page.tsx';
+import { AuditPage } from './pages/admin/audit/audit-page.tsx';
+import { HealthPage } from './pages/admin/health/health-page.tsx';
+import { ProvidersPage } from './pages/admin/providers/providers-page.tsx';
+import { UpstreamsPage } from './pages/admin/upstreams/upstreams-page.tsx';
+import { UsersPage } from './pages/admin/users/users-page.tsx';
+import { HomePage } from './pages/home/home-page.tsx';
+import { InvitePage } from './pages/sign-in/invite-page.tsx';
+import { SignInPage } from './pages/sign-in/sign-in-page.tsx';
+import { usePath } from './router/router.tsx';
+import { SignedIn, useMe } from './session/me.tsx';
+import { Page } from './shell/page.tsx';
+import { Shell } from './shell/shell.tsx';
+
+/** Every page of the console. */
+const PAGES: Record<string, { page: () => ReactNode; admin?: boolean }> = {
+  '/': { page: HomePage },
+  '/account': { page: AccountPage },
+  '/admin/users': { page: UsersPage, admin: true },
+  '/admin/providers': { page: ProvidersPage, admin: true },
+  '/admin/upstreams': { page: UpstreamsPage, admin: true },
+  '/admin/audit': { page: AuditPage, admin: true },
+  '/admin/health': { page: HealthPage, admin: true },
+};
+
+export function App() {
+  const path = usePath();
+  return (
+    <>
+      {route(path)}
+      <Announcer />
+    </>
+  );
+}
+
+function route(path: string): ReactNode {
+  if (path === '/sign-in') return <SignInPage />;
+  const token = /^\/invite\/([^/]+)$/.exec(path)?.[1];
+  if (token !== undefined) return <InvitePage token={token} />;
+  return (
+    <SignedIn>
+      <Shell>
+        <SignedInPage key={path} path={path} />
+      </Shell>
+    </SignedIn>
+  );
+}
+
+function SignedInPage({ path }: { path: string }) {
+  const me = useMe();
+  const found = PAGES[path];
+  if (found === undefined) {
+    return (
+      <Page title="Not found">
+        <NotFound />
+      </Page>
+    );
+  }
+  // The gateway refuses the calls behind such a page anyway; this only says it better.
+  if (found.admin === true && !me.user.admin) {
+    return (
+      <Page title="For admins">
+        <p>Only admins see this page. Ask one of yours for what you need.</p>
+      </Page>
+    );
+  }
+  return <found.page />;
+}

@@ -1,0 +1,89 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import { type ApiError, api, asApiError } from '../api/client.ts';
+import type { Consequences } from '../api/types.ts';
+import { useAct } from '../live/act.ts';
+import { Button } from './button.tsx';
+import { Dialog, DialogActions } from './dialog.tsx';
+import { Failure } from './state.tsx';
+
+/** Asks before something is removed, and says what goes with it. */
+export function Confirm(props: {
+  title: string;
+  /** What happens, in a sentence or two. */
+  children: ReactNode;
+  verb: string;
+  done: string;
+  /** Where the gateway tells what goes along. */
+  consequences?: string;
+  act: () => Promise<unknown>;
+  onClose: () => void;
+}) {
+  const act = useAct();
+  const confirm = async () => {
+    if (await act.run(props.act, props.done)) props.onClose();
+  };
+  return (
+    <Dialog title={props.title} onClose={props.onClose}>
+      <div>{props.children}</div>
+      {props.consequences !== undefined && <WhatGoesAlong path={props.consequences} />}
+      {act.error !== null && <Failure error={act.error} />}
+      <DialogActions>
+        <Button onClick={props.onClose}>Keep it</Button>
+        <Button look="danger" busy={act.busy} onClick={() => void confirm()}>
+          {props.verb}
+        </Button>
+      </DialogActions>
+    </Dialog>
+  );
+}
+
+function WhatGoesAlong({ path }: { path: string }) {
+  const [found, setFound] = useState<Consequences | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  useEffect(() => {
+    let gone = false;
+    api.get<Consequences>(path).then(
+      answer => gone || setFound(answer),
+      thrown => gone || setError(asApiError(thrown)),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [path]);
+  if (error !== null) return <Failure error={error} />;
+  if (found === null) return <p role="status">Looking up what goes with it…</p>;
+  const lines = consequenceLines(found);
+  return (
+    <div role="status">
+      <p>{lines.length === 0 ? 'Nothing else goes with it.' : 'What goes with it:'}</p>
+      <ul className="goes-along">
+        {lines.map(line => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+const SAID: Record<string, readonly [one: string, many: string]> = {
+  sessions: ['session is signed out', 'sessions are signed out'],
+  keys: ['gateway key stops working', 'gateway keys stop working'],
+  grants: ['connected account is forgotten', 'connected accounts are forgotten'],
+  users: ['person can no longer sign in this way', 'people can no longer sign in this way'],
+  upstreams: ['upstream loses its credential', 'upstreams lose their credential'],
+  keys_limited_to_it: [
+    'gateway key is limited to it and becomes useless',
+    'gateway keys are limited to it and become useless',
+  ],
+};
+
+/** Counts and names as lines for people; what the gateway adds one day is still said, by its name. */
+export function consequenceLines(found: Consequences): string[] {
+  return Object.entries(found).flatMap(([name, value]) => {
+    const count = Array.isArray(value) ? value.length : value;
+    if (count === null || count === 0) return [];
+    const [one, many] = SAID[name] ?? [name.replaceAll('_', ' '), name.replaceAll('_', ' ')];
+    const names = Array.isArray(value) ? `: ${value.join(', ')}` : '';
+    return [`${count} ${count === 1 ? one : many}${names}`];
+  });
+}

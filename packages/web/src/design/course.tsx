@@ -1,0 +1,48 @@
+import type { ReactNode } from 'react';
+import './course.css';
+
+/** A list as courses of stone: one thing a course, the same at every width. */
+export function Courses({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <ul className="courses" aria-label={label}>
+      {children}
+    </ul>
+  );
+}
+
+/** One thing in a list: what it is, what is known of it, what may be done with it. */
+export function Course(props: {
+  title: ReactNode;
+  marks?: ReactNode;
+  facts?: readonly Fact[];
+  actions?: ReactNode;
+  dim?: boolean;
+  children?: ReactNode;
+}) {
+  return (
+    <li className={props.dim === true ? 'course dim' : 'course'}>
+      <div className="course-head">
+        <h3 className="course-title">{props.title}</h3>
+        {props.marks !== undefined && <div className="course-marks">{props.marks}</div>}
+      </div>
+      {props.facts !== undefined && <Facts facts={props.facts} />}
+      {props.children}
+      {props.actions !== undefined && <div className="course-actions">{props.actions}</div>}
+    </li>
+  );
+}
+
+export type Fact = readonly [name: string, value: ReactNode];
+
+export function Facts({ facts }: { facts: readonly Fact[] }) {
+  return (
+    <dl className="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,81 @@
+import { useSyncExternalStore } from 'react';
+import type { Topic } from '../api/types.ts';
+
+export type LiveState = 'connecting' | 'live' | 'lost';
+
+const MAX_WAIT = 15_000;
+
+const stateListeners = new Set<() => void>();
+const changeListeners = new Set<(topic: Topic | 'everything') => void>();
+let state: LiveState = 'connecting';
+let source: EventSource | null = null;
+let retry: ReturnType<typeof setTimeout> | undefined;
+let wait = 500;
+
+function setState(next: LiveState): void {
+  if (state === next) return;
+  state = next;
+  for (const listener of stateListeners) listener();
+}
+
+/**
+ * Opens the one stream that every list lives on. Whatever was missed while it was away is fetched again when it is back.
+ * `onEnd` is called when the gateway ended the session, or no longer knows it.
+ */
+export function startLive(onEnd: () => void): () => void {
+  let opened = false;
+  const open = () => {
+    source = new EventSource('/api/v1/events');
+    source.addEventListener('open', () => {
+      wait = 500;
+      setState('live');
+      if (opened) tell('everything');
+      opened = true;
+    });
+    source.addEventListener('change', event => tell((JSON.parse(event.data) as { topic: Topic }).topic));
+    source.addEventListener('end', () => {
+      stop();
+      onEnd();
+    });
+    source.addEventListener('error', () => {
+      setState('lost');
+      // An EventSource retries a broken line by itself, but gives up on an answer that is not 200: then it is on us.
+      if (source?.readyState === EventSource.CLOSED) {
+        retry = setTimeout(reopen, wait);
+        wait = Math.min(wait * 2, MAX_WAIT);
+      }
+    });
+  };
+  const reopen = async () => {
+    const answer = await fetch('/api/v1/me', { headers: { accept: 'application/json' } }).catch(() => null);
+    if (answer?.status === 401) onEnd();
+    else open();
+  };
+  const stop = () => {
+    clearTimeout(retry);
+    source?.close();
+    source = null;
+  };
+  open();
+  return stop;
+}
+
+function tell(topic: Topic | 'everything'): void {
+  for (const listener of changeListeners) listener(topic);
+}
+
+export function onChange(listener: (topic: Topic | 'everything') => void): () => void {
+  changeListeners.add(listener);
+  return () => changeListeners.delete(listener);
+}
+
+/** Whether lists are live right now. */
+export function useLiveState(): LiveState {
+  return useSyncExternalStore(
+    listener => {
+      stateListeners.add(listener);
+      return () => stateListeners.delete(listener);
+    },
+    () => state,
+  );
+}

@@ -1,0 +1,35 @@
+import type { AuditEntry } from '../../../api/types.ts';
+import { Facts } from '../../../design/course.tsx';
+import { Stamp } from '../../../design/time.tsx';
+import './audit.css';
+
+/** One entry: a line that opens to the rest of what is known. */
+export function AuditLine({ entry }: { entry: AuditEntry }) {
+  const refused = /refused|failed|denied/.test(entry.action);
+  return (
+    <li>
+      <details className="audit-line">
+        <summary>
+          <Stamp at={entry.at} />
+          <strong className={refused ? 'audit-action refused' : 'audit-action'}>{entry.action}</strong>
+          <span>{entry.user_label ?? entry.user_id ?? 'nobody known'}</span>
+          <span className="audit-target">{entry.target ?? ''}</span>
+        </summary>
+        <div className="audit-rest">
+          <Facts
+            facts={[
+              ['From', entry.address ?? 'not told'],
+              ['Credential', <code key="c">{entry.credential_id ?? 'none'}</code>],
+              ['User', <code key="u">{entry.user_id ?? 'none'}</code>],
+              ['Target', <code key="t">{entry.target ?? 'none'}</code>],
+              ['Entry', <code key="e">{entry.id}</code>],
+              ...Object.entries(entry.detail ?? {}).map(
+                ([name, value]) => [name.replaceAll('_', ' '), String(value)] as const,
+              ),
+            ]}
+          />
+        </div>
+      </details>
+    </li>
+  );
+}

@@ -1,0 +1,91 @@
+import { useState } from 'react';
+import { api } from '../../../api/client.ts';
+import type { List, UserRecord } from '../../../api/types.ts';
+import { Button } from '../../../design/button.tsx';
+import { Confirm } from '../../../design/confirm.tsx';
+import { Courses } from '../../../design/course.tsx';
+import { Failure, Loaded } from '../../../design/state.tsx';
+import { useAct } from '../../../live/act.ts';
+import { useResource } from '../../../live/resource.ts';
+import { Page, Section } from '../../../shell/page.tsx';
+import { Invitations } from './invitations.tsx';
+import { InviteDialog } from './invite-dialog.tsx';
+import { UserCourse, userLabel } from './user-course.tsx';
+
+const pathOf = (user: UserRecord) => `/api/v1/users/${encodeURIComponent(user.id)}`;
+
+export function UsersPage() {
+  const users = useResource<List<UserRecord>>('/api/v1/users', ['users']);
+  const act = useAct();
+  const [asking, setAsking] = useState<{ user: UserRecord; what: 'disable' | 'remove' } | null>(null);
+  const [inviting, setInviting] = useState(false);
+  const patch = (user: UserRecord, change: { disabled?: boolean; admin?: boolean }, said: string) =>
+    act.run(() => api.patch(pathOf(user), change), said);
+  return (
+    <Page
+      title="Users"
+      lead="People appear when they first sign in. Groups come from their provider."
+      actions={
+        <Button look="solid" onClick={() => setInviting(true)}>
+          Invite someone
+        </Button>
+      }
+    >
+      {act.error !== null && <Failure error={act.error} />}
+      <Section title="People">
+        <Loaded of={users}>
+          {({ items }) => (
+            <Courses label="Users">
+              {items.map(user => (
+                <UserCourse
+                  key={user.id}
+                  user={user}
+                  onAdmin={admin =>
+                    void patch(
+                      user,
+                      { admin },
+                      `${userLabel(user)} is ${admin ? 'an admin now' : 'no longer an admin'}.`,
+                    )
+                  }
+                  onEnable={() =>
+                    void patch(user, { disabled: false }, `${userLabel(user)} may sign in again.`)
+                  }
+                  onDisable={() => setAsking({ user, what: 'disable' })}
+                  onRemove={() => setAsking({ user, what: 'remove' })}
+                />
+              ))}
+            </Courses>
+          )}
+        </Loaded>
+      </Section>
+      <Invitations />
+      {inviting && <InviteDialog onClose={() => setInviting(false)} />}
+      {asking?.what === 'disable' && (
+        <Confirm
+          title={`Disable ${userLabel(asking.user)}?`}
+          verb="Disable"
+          done={`${userLabel(asking.user)} is disabled.`}
+          consequences={`${pathOf(asking.user)}/consequences`}
+          act={() => api.patch(pathOf(asking.user), { disabled: true })}
+          onClose={() => setAsking(null)}
+        >
+          They are refused everywhere within 5 seconds. You can enable them again; sessions that ended stay
+          ended.
+        </Confirm>
+      )}
+      {asking?.what === 'remove' && (
+        <Confirm
+          title={`Remove ${userLabel(asking.user)}?`}
+          verb="Remove for good"
+          done={`${userLabel(asking.user)} is removed.`}
+          consequences={`${pathOf(asking.user)}/consequences`}
+          act={() => api.delete(pathOf(asking.user))}
+          onClose={() => setAsking(null)}
+        >
+          This cannot be undone. The audit keeps what they did. If their provider still knows them, signing in
+          makes a new, empty account: disable them instead to keep them out.
+        </Confirm>
+      )}
+    </Page>
+  );
+}

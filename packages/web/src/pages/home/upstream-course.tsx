@@ -1,0 +1,49 @@
+import type { HomeUpstream } from '../../api/types.ts';
+import { ButtonLink } from '../../design/button.tsx';
+import { Course, type Fact } from '../../design/course.tsx';
+import { Mark, Tag, type Tone } from '../../design/mark.tsx';
+import { Moment } from '../../design/time.tsx';
+import { KIND_NAMES } from '../../design/words.ts';
+import { Snippets } from './snippets.tsx';
+
+const STATES: Record<HomeUpstream['state'], readonly [Tone, string]> = {
+  ready: ['good', 'Ready'],
+  connect: ['wait', 'Connect first'],
+  failing: ['bad', 'Failing'],
+  denied: ['off', 'Not for you'],
+};
+
+export function UpstreamCourse({ upstream }: { upstream: HomeUpstream }) {
+  const [tone, word] = STATES[upstream.state];
+  const facts: Fact[] = [['Address', <code key="a">{upstream.base_url}</code>]];
+  if (upstream.models.length > 0) facts.push(['Models', <code key="m">{upstream.models.join(', ')}</code>]);
+  if (upstream.failing_since !== null)
+    facts.push(['Failing since', <Moment key="s" at={upstream.failing_since} />]);
+  return (
+    <Course
+      title={upstream.name}
+      marks={
+        <>
+          <Mark tone={tone}>{word}</Mark>
+          <Tag>{KIND_NAMES[upstream.kind]}</Tag>
+        </>
+      }
+      facts={facts}
+      actions={
+        upstream.state === 'connect' && upstream.connect_url !== null ? (
+          <ButtonLink look="solid" href={upstream.connect_url}>
+            Connect
+          </ButtonLink>
+        ) : undefined
+      }
+    >
+      {upstream.detail !== null && upstream.state !== 'ready' && <p className="small">{upstream.detail}</p>}
+      {upstream.state !== 'denied' && (
+        <details className="use">
+          <summary>How to use {upstream.name}</summary>
+          <Snippets upstream={upstream} />
+        </details>
+      )}
+    </Course>
+  );
+}

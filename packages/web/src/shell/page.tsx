@@ -1,0 +1,66 @@
+import { type ReactNode, useEffect, useRef } from 'react';
+
+let first = true;
+
+/** A page: its heading takes the focus after a navigation, so that a screen reader starts there. */
+export function Page({
+  title,
+  lead,
+  actions,
+  children,
+}: {
+  title: string;
+  lead?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · Sallyport`;
+    if (!first) heading.current?.focus({ preventScroll: true });
+    first = false;
+  }, [title]);
+  return (
+    <div className="page">
+      <header className="page-head">
+        <div>
+          <h1 ref={heading} tabIndex={-1}>
+            {title}
+          </h1>
+          {lead !== undefined && <p className="page-lead">{lead}</p>}
+        </div>
+        {actions !== undefined && <div className="page-actions">{actions}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+/** A part of a page, under its own heading. */
+export function Section({
+  title,
+  lead,
+  actions,
+  children,
+  id,
+}: {
+  title: string;
+  lead?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  id?: string;
+}) {
+  const name = id ?? title.toLowerCase().replaceAll(' ', '-');
+  return (
+    <section className="section" aria-labelledby={name}>
+      <header className="section-head">
+        <div>
+          <h2 id={name}>{title}</h2>
+          {lead !== undefined && <p className="muted">{lead}</p>}
+        </div>
+        {actions !== undefined && <div className="page-actions">{actions}</div>}
+      </header>
+      {children}
+    </section>
+  );
+}
