@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
-/** What of a request can prove who sends it; a `node:http` request fits once its socket's address is put beside it. */
+/** What of a request can prove who sends it. */
 export interface Credentials {
   readonly headers: IncomingHttpHeaders;
   /** Names and values in turn, as received: the one place where Node shows that a header was repeated. */
@@ -8,6 +8,13 @@ export interface Credentials {
   /** Of the connection itself, never from a header. */
   readonly remoteAddress: string | undefined;
 }
+
+/** Those of a `node:http` request, before its body is read or an upgrade is accepted. */
+export const credentialsOf = (request: IncomingMessage): Credentials => ({
+  headers: request.headers,
+  rawHeaders: request.rawHeaders,
+  remoteAddress: request.socket.remoteAddress,
+});
 
 /** @param name lower case */
 export function countHeader(request: Credentials, name: string): number {

@@ -31,6 +31,7 @@ async function startKeySet(t: TestContext) {
   const keys = [
     { ...(await exportJWK(good.publicKey)), kid: 'good', alg: 'RS256', use: 'sig' },
     { ...(await exportJWK(curve.publicKey)), kid: 'curve', use: 'sig' },
+    { kty: 'oct', k: Buffer.from(SECRET).toString('base64url'), kid: 'oct', alg: 'HS256' },
   ];
   const set = { fetches: 0, status: 200, body: JSON.stringify({ keys }), url: '' };
   const server = createServer((_, res) => {
@@ -130,6 +131,8 @@ const attacks: Record<string, () => string | Promise<string>> = {
   },
   'of a named issuer, signed with the shared secret of another': () =>
     shared({ iss: ISSUER, aud: 'sallyport' }),
+  'signed HS256 with a shared secret that its issuer published': () =>
+    token({ header: { alg: 'HS256', kid: 'oct' }, key: new TextEncoder().encode(SECRET) }),
   'with the right kid and the wrong key': () => token({ key: evil.privateKey }),
   'with an unknown kid': () => token({ header: { kid: 'unknown' } }),
   'that brings its own key': async () =>
@@ -294,16 +297,19 @@ test('a user whom another process disabled is refused within 5 seconds, though t
   await assert.rejects(show(value), refused);
 });
 
-test('a verified token is not verified again until it expires', async t => {
+test('a verified token is not verified again until it expires, not even when its key is withdrawn', async t => {
   const { show, runtime, keySet } = await withIssuers(t);
-  const value = await token();
+  // The key set's age is counted on the real clock.
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const value = await token({ claims: { exp: START + 7200 } });
   await show(value);
   keySet.body = '{"keys":[]}';
-  for (let i = 0; i < 10; i++) {
-    runtime.time += 6_000;
-    await show(value);
-  }
+  runtime.time += 3_600_000;
+  t.mock.timers.tick(3_600_000);
+  await show(value);
   assert.equal(keySet.fetches, 1);
+  await assert.rejects(show(await token({ claims: { exp: START + 7201 } })), refused);
+  assert.equal(keySet.fetches, 2);
 });
 
 test('a flood of unknown kids asks for the key set once', async t => {

@@ -5,9 +5,9 @@ import { createProxyHeader } from './proxy-header.ts';
 
 const PROXY = '10.1.2.3';
 
-async function withHeader(t: TestContext) {
+async function withHeader(t: TestContext, name = 'X-User-Id') {
   const ground = await identityGround(t);
-  const header = { name: 'X-User-Id', from: ['10.0.0.0/8', '::1/128'] };
+  const header = { name, from: ['10.0.0.0/8', '::1/128'] };
   const proxyHeader = createProxyHeader({ header, ...ground });
   const show = async (headers: Parameters<typeof request>[0], address = PROXY) =>
     proxyHeader.authenticate(request(headers, address));
@@ -70,6 +70,17 @@ test('a header that is repeated, or joined by another hop, is refused', async t 
   await assert.rejects(show(twice), { code: 'bad_request' });
   await assert.rejects(show({ 'X-User-Id': 'alice, root' }), { code: 'bad_request' });
   assert.deepEqual(await users.list(), []);
+});
+
+test('a header of which Node shows only the first is seen to be repeated', async t => {
+  const { show } = await withHeader(t, 'From');
+  await assert.rejects(
+    show([
+      ['From', 'alice@corp.example'],
+      ['From', 'root@corp.example'],
+    ]),
+    { code: 'bad_request' },
+  );
 });
 
 test('only the header of exactly that name counts: X_User_Id, X-User-Id- and XUserId do not', async t => {
