@@ -16,7 +16,7 @@ async function listen(t: TestContext, from = ['127.0.0.0/8']) {
   const identity = createIdentity({
     keys: ground.keys,
     jwts: createJwts({ issuers: [], fetch, ...ground }),
-    sessions: { lookup: () => undefined },
+    sessions: ground.sessions,
     proxyHeader: createProxyHeader({ header: { name: 'X-User-Id', from }, ...ground }),
     auth: { required: true, clientCredentials: true },
   });

@@ -3,7 +3,6 @@ import { type TestContext, test } from 'node:test';
 import { SignJWT } from 'jose';
 import { identityGround, request } from '../../test/fixtures/identity.ts';
 import { Secret } from '../platform/secret.ts';
-import type { Principal } from '../terms/principal.ts';
 import { anonymous } from './anonymous.ts';
 import { createIdentity } from './identity.ts';
 import { createJwts } from './jwt.ts';
@@ -15,13 +14,6 @@ const plain = { name: 'test', admin: false, scope: null, expiresAt: null };
 const challenged = { code: 'unauthenticated', headers: { 'www-authenticate': 'Bearer' } };
 const refused = { code: 'unauthenticated', headers: { 'www-authenticate': 'Bearer error="invalid_token"' } };
 const ambiguous = { code: 'bad_request' };
-
-const sessionPrincipal: Principal = {
-  ...anonymous,
-  userId: 'usr_session',
-  proof: 'session',
-  credentialId: 'ses_1',
-};
 
 /** Every way in at once, so that a test sees which one decides. */
 async function everyWay(t: TestContext, { required = true, clientCredentials = true } = {}) {
@@ -38,16 +30,11 @@ async function everyWay(t: TestContext, { required = true, clientCredentials = t
     secret: new Secret(SECRET),
     matchEmail: false,
   };
+  const session = await ground.signIn(alice.id);
   const identity = createIdentity({
     keys: ground.keys,
     jwts: createJwts({ issuers: [issuer], fetch, ...ground }),
-    sessions: {
-      lookup(cookies) {
-        const value = /(?:^|; )oauth_session_id=([^;]*)/.exec(cookies)?.[1];
-        if (value === undefined) return undefined;
-        return value === 'live' ? sessionPrincipal : null;
-      },
-    },
+    sessions: ground.sessions,
     proxyHeader: createProxyHeader({ header: { name: 'X-User', from: [`${PROXY}/32`] }, ...ground }),
     auth: { required, clientCredentials },
   });
@@ -55,12 +42,12 @@ async function everyWay(t: TestContext, { required = true, clientCredentials = t
     identity.authenticate(request(headers, address));
   const proof = async (headers: Record<string, string>, address?: string) =>
     (await show(headers, address)).proof;
-  return { ...ground, identity, show, proof, key, jwt };
+  return { ...ground, identity, show, proof, key, jwt, session };
 }
 
 test('a bearer value goes before the session, the session before the proxy header', async t => {
-  const { proof, key, jwt } = await everyWay(t);
-  const all = { Authorization: `Bearer ${key}`, Cookie: 'oauth_session_id=live', 'X-User': 'carol' };
+  const { proof, key, jwt, session } = await everyWay(t);
+  const all = { Authorization: `Bearer ${key}`, Cookie: session.cookie, 'X-User': 'carol' };
   assert.equal(await proof(all, PROXY), 'key');
   assert.equal(await proof({ ...all, Authorization: `bearer  ${jwt}` }, PROXY), 'jwt');
   assert.equal(await proof({ Cookie: all.Cookie, 'X-User': 'carol' }, PROXY), 'session');
@@ -68,10 +55,10 @@ test('a bearer value goes before the session, the session before the proxy heade
 });
 
 test('a gateway key is taken from x-api-key too, and any other value there is none of ours', async t => {
-  const { proof, show, key } = await everyWay(t);
+  const { proof, show, key, session } = await everyWay(t);
   assert.equal(await proof({ 'x-api-key': key }), 'key');
-  assert.equal(await proof({ 'x-api-key': 'other', Cookie: 'oauth_session_id=live' }), 'session');
-  await assert.rejects(show({ 'x-api-key': `${key}x`, Cookie: 'oauth_session_id=live' }), refused);
+  assert.equal(await proof({ 'x-api-key': 'other', Cookie: session.cookie }), 'session');
+  await assert.rejects(show({ 'x-api-key': `${key}x`, Cookie: session.cookie }), refused);
   assert.equal(await proof({ 'x-api-key': key, Authorization: `Bearer ${key}` }), 'key');
 });
 
@@ -85,8 +72,8 @@ test('without a credential the answer is a challenge, or the anonymous principal
 });
 
 test('an invalid credential never falls through to a weaker one', async t => {
-  const { show, key, jwt } = await everyWay(t, { required: false });
-  const weaker = { Cookie: 'oauth_session_id=live', 'X-User': 'carol' };
+  const { show, key, jwt, session } = await everyWay(t, { required: false });
+  const weaker = { Cookie: session.cookie, 'X-User': 'carol' };
   const bad = [
     `Bearer ${key.slice(0, -1)}`,
     `Bearer ${jwt.slice(0, -9)}`,
@@ -98,8 +85,24 @@ test('an invalid credential never falls through to a weaker one', async t => {
   for (const Authorization of [...bad, key, `Bearer ${key}, Bearer ${key}`, '']) {
     await assert.rejects(show({ Authorization, ...weaker }, PROXY), refused, Authorization);
   }
-  await assert.rejects(show({ Cookie: 'oauth_session_id=ended', 'X-User': 'carol' }, PROXY), refused);
+  for (const Cookie of [
+    session.cookie.slice(0, -1),
+    session.cookie.replace(/=.*/, '='),
+    `${session.cookie}; a=b; `.replace(/=.{3}/, '=AAA'),
+  ]) {
+    await assert.rejects(show({ Cookie, 'X-User': 'carol' }, PROXY), { code: 'unauthenticated' });
+  }
   await assert.rejects(show({ 'X-User': 'carol' }, '203.0.113.7'), refused);
+});
+
+test('a session that has ended is refused once, and its cookie forgotten where one may go on without', async t => {
+  const { show, sessions, session } = await everyWay(t);
+  await show({ Cookie: session.cookie });
+  await sessions.end(session.id);
+  await assert.rejects(show({ Cookie: session.cookie }), {
+    code: 'unauthenticated',
+    headers: { ...refused.headers, 'set-cookie': sessions.clearCookie() },
+  });
 });
 
 test('a repeated Authorization header is refused, equal or not', async t => {
@@ -142,12 +145,12 @@ test('headers that only look alike prove nothing', async t => {
 });
 
 test('warm, every way in is answered without a promise', async t => {
-  const { identity, show, key, jwt } = await everyWay(t);
+  const { identity, show, key, jwt, session } = await everyWay(t);
   const shown: Record<string, string>[] = [
     { Authorization: `Bearer ${key}` },
     { 'x-api-key': key },
     { Authorization: `Bearer ${jwt}` },
-    { Cookie: 'oauth_session_id=live' },
+    { Cookie: session.cookie },
     { 'X-User': 'carol' },
   ];
   for (const headers of shown) {

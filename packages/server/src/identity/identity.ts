@@ -30,6 +30,8 @@ export function createIdentity(deps: {
   sessions: {
     /** Of the whole `Cookie` header. Undefined: it holds no session cookie; null: the session is not, or no longer, valid. */
     lookup(cookies: string): Principal | null | undefined | Promise<Principal | null>;
+    /** `Set-Cookie` that forgets it. */
+    clearCookie(): string;
   };
   /** Null unless a trusted proxy may name the user. */
   proxyHeader: Pick<ProxyHeader, 'authenticate'> | null;
@@ -39,6 +41,14 @@ export function createIdentity(deps: {
 
   function byBearer(value: string): Principal | Promise<Principal> {
     return value.startsWith(KEY_PREFIX) ? keys.authenticate(value) : jwts.authenticate(value);
+  }
+
+  function liveSession(principal: Principal | null): Principal {
+    if (principal !== null) return principal;
+    const refusal = credentialRefused('The session has ended; sign in again.');
+    // Where one may go on without signing in, a stale cookie must not lock its browser out for ever.
+    if (proxyHeader !== null || !auth.required) refusal.headers['set-cookie'] = sessions.clearCookie();
+    throw refusal;
   }
 
   function bySession(cookies: string): Principal | Promise<Principal> | null {
@@ -79,9 +89,4 @@ function bearerOf(request: Credentials): string | null {
   if (key !== null && key !== bearer)
     throw credentialAmbiguous('Authorization and x-api-key contradict each other.');
   return bearer;
-}
-
-function liveSession(principal: Principal | null): Principal {
-  if (principal === null) throw credentialRefused('The session has ended; sign in again.');
-  return principal;
 }

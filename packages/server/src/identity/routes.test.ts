@@ -5,7 +5,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { identityGround } from '../../test/fixtures/identity.ts';
 import { asAppError } from '../platform/errors.ts';
 import type { Principal, Proof } from '../terms/principal.ts';
-import { identityRoutes, type SessionView } from './routes.ts';
+import { identityRoutes } from './routes.ts';
 import type { User } from './user-store.ts';
 
 /** The routes in a server of their own, called by whoever the test says; policies are the edge's, and tested there. */
@@ -16,27 +16,10 @@ async function withRoutes(t: TestContext) {
     await ground.person('bob'),
     await ground.person('root', { admin: true }),
   ];
-  const live = new Map<string, SessionView & { userId: string }>();
-  for (const user of [alice, bob, root]) {
-    const at = ground.runtime.time;
-    const view = {
-      provider: 'corp',
-      address: null,
-      userAgent: 'test',
-      createdAt: at,
-      seenAt: at,
-      expiresAt: at + 1000,
-    };
-    live.set(`ses_${user.name}`, { id: `ses_${user.name}`, userId: user.id, ...view });
-  }
-  const of = (userId: string) => [...live.values()].filter(session => session.userId === userId);
-  const sessions = {
-    list: async (userId: string) => of(userId),
-    end: async (id: string) => live.delete(id),
-    endAllOf: async (userId: string) => {
-      for (const session of of(userId)) live.delete(session.id);
-    },
-  };
+  const ids = { alice: '', bob: '', root: '' };
+  for (const user of [alice, bob, root])
+    ids[user.name as keyof typeof ids] = (await ground.signIn(user.id)).id;
+  const sessionsOf = async (user: User) => (await ground.sessions.list(user.id)).length;
 
   let caller: Principal;
   const app = Fastify();
@@ -49,7 +32,7 @@ async function withRoutes(t: TestContext) {
   app.setErrorHandler((error: { statusCode?: number }, _, reply) =>
     reply.code(error.statusCode ?? asAppError(error).status).send(),
   );
-  await app.register(identityRoutes({ ...ground, sessions }));
+  await app.register(identityRoutes(ground));
 
   async function call(as: Principal, method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) {
     caller = as;
@@ -60,7 +43,7 @@ async function withRoutes(t: TestContext) {
       headers: answer.headers,
     };
   }
-  return { ...ground, call, live, alice, bob, root, as };
+  return { ...ground, call, ids, sessionsOf, alice, bob, root };
 }
 
 const as = (user: User, more: Partial<Principal> = {}): Principal => ({
@@ -70,7 +53,7 @@ const as = (user: User, more: Partial<Principal> = {}): Principal => ({
   groups: user.groups,
   admin: user.admin,
   proof: 'session',
-  credentialId: `ses_${user.name}`,
+  credentialId: 'ses_own',
   grantId: null,
   scope: null,
   ...more,
@@ -85,28 +68,28 @@ test('me says who calls and by what, and nothing secret', async t => {
   assert.deepEqual(body, {
     user: { id: alice.id, email: 'alice@corp.example', name: 'alice', groups: [], admin: false },
     proof: 'session',
-    credential_id: 'ses_alice',
+    credential_id: 'ses_own',
     scope: null,
   });
 });
 
 test('people list and end their own sessions, and another’s is as if it did not exist', async t => {
-  const { call, live, alice, bob } = await withRoutes(t);
-  const { body } = await call(as(alice), 'GET', '/api/v1/sessions');
+  const { call, ids, sessionsOf, alice, bob } = await withRoutes(t);
+  const { body } = await call(as(alice, { credentialId: ids.alice }), 'GET', '/api/v1/sessions');
   assert.deepEqual(
     body.map((session: { id: string; current: boolean }) => [session.id, session.current]),
-    [['ses_alice', true]],
+    [[ids.alice, true]],
   );
-  assert.equal((await call(as(alice), 'DELETE', '/api/v1/sessions/ses_bob')).status, 404);
+  assert.equal((await call(as(alice), 'DELETE', `/api/v1/sessions/${ids.bob}`)).status, 404);
   assert.equal((await call(as(alice), 'DELETE', '/api/v1/sessions/ses_none')).status, 404);
   assert.equal((await call(as(alice), 'GET', `/api/v1/sessions?user=${bob.id}`)).status, 403);
-  assert.ok(live.has('ses_bob'));
-  assert.equal((await call(as(alice), 'DELETE', '/api/v1/sessions/ses_alice')).status, 204);
-  assert.ok(!live.has('ses_alice'));
+  assert.equal(await sessionsOf(bob), 1);
+  assert.equal((await call(as(alice), 'DELETE', `/api/v1/sessions/${ids.alice}`)).status, 204);
+  assert.equal(await sessionsOf(alice), 0);
 });
 
 test("admins list and end anybody's sessions and keys", async t => {
-  const { call, live, keys, alice, root } = await withRoutes(t);
+  const { call, ids, sessionsOf, keys, alice, root } = await withRoutes(t);
   const { id } = await keys.create({
     userId: alice.id,
     name: 'k',
@@ -116,9 +99,9 @@ test("admins list and end anybody's sessions and keys", async t => {
   });
   assert.equal((await call(as(root), 'GET', `/api/v1/sessions?user=${alice.id}`)).body.length, 1);
   assert.equal((await call(as(root), 'GET', `/api/v1/keys?user=${alice.id}`)).body[0].id, id);
-  assert.equal((await call(as(root), 'DELETE', '/api/v1/sessions/ses_alice')).status, 204);
+  assert.equal((await call(as(root), 'DELETE', `/api/v1/sessions/${ids.alice}`)).status, 204);
   assert.equal((await call(as(root), 'DELETE', `/api/v1/keys/${id}`)).status, 204);
-  assert.ok(!live.has('ses_alice'));
+  assert.equal(await sessionsOf(alice), 0);
 });
 
 test('a key is shown once, works, is listed without its value, and ends', async t => {
@@ -222,7 +205,7 @@ test("an admin's key makes keys, but none wider or longer lived than itself", as
 });
 
 test('disabling a user ends sessions, silences keys at once and is undone by enabling', async t => {
-  const { call, live, keys, events, alice, root } = await withRoutes(t);
+  const { call, sessionsOf, keys, events, alice, bob, root } = await withRoutes(t);
   const { key } = await keys.create({
     userId: alice.id,
     name: 'k',
@@ -234,7 +217,7 @@ test('disabling a user ends sessions, silences keys at once and is undone by ena
   const { status, body } = await call(as(root), 'POST', `/api/v1/users/${alice.id}/disable`);
   assert.equal(status, 200);
   assert.equal(typeof body.disabled_at, 'string');
-  assert.ok(!live.has('ses_alice') && live.has('ses_bob'));
+  assert.deepEqual([await sessionsOf(alice), await sessionsOf(bob)], [0, 1]);
   await assert.rejects(async () => keys.authenticate(key), { code: 'unauthenticated' });
   assert.equal((await call(as(root), 'POST', `/api/v1/users/${alice.id}/enable`)).body.disabled_at, null);
   assert.equal((await keys.authenticate(key)).userId, alice.id);
