@@ -38,6 +38,16 @@ test('a verified address joins an account that was made ahead, an unverified one
   );
 });
 
+test('an unverified address is never one that another user has, at first sight or later', async t => {
+  const { person } = await identityGround(t);
+  await person('alice');
+  const claim = { email: 'Alice@corp.example', emailVerified: false };
+  assert.equal((await person('mallory', claim)).email, null);
+  await person('mallory', { email: 'mallory@corp.example', emailVerified: false });
+  assert.equal((await person('mallory', claim)).email, 'mallory@corp.example');
+  assert.equal((await person('alice', claim)).email, 'alice@corp.example', 'her own stays hers');
+});
+
 test('a local admin stays one when the provider says nothing or no', async t => {
   const { users, person } = await identityGround(t);
   const alice = await person('alice');

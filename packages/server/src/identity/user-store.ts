@@ -20,7 +20,7 @@ export interface Person {
   readonly issuer: string;
   readonly subject: string;
   readonly email: string | null;
-  /** Only a verified address may join an account that was made ahead by an admin. */
+  /** Only a verified address may join an account that was made ahead by an admin, or be one that another user has. */
   readonly emailVerified: boolean;
   readonly name: string | null;
   /** Undefined leaves the stored groups as they are. */
@@ -163,17 +163,18 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       .executeTakeFirst();
     let id = known?.user_id;
     if (id === undefined) {
-      id = (await unclaimed(tx, person)) ?? (await insert(tx, person));
+      id = (await unclaimed(tx, person)) ?? (await insert(tx, { email: null, name: null }));
       await tx
         .insertInto('identities')
         .values({ issuer: person.issuer, subject: person.subject, user_id: id, created_at: dbNow })
         .execute();
     }
+    const email = (await mayHold(tx, id, person)) ? person.email : null;
     await tx
       .updateTable('users')
       .set({
         seen_at: dbNow,
-        ...(person.email === null ? {} : { email: person.email.toLowerCase() }),
+        ...(email === null ? {} : { email: email.toLowerCase() }),
         ...(person.name === null ? {} : { name: person.name }),
         ...(person.groups === undefined ? {} : { groups: JSON.stringify(person.groups) }),
         ...(person.admin === undefined ? {} : { claimed_admin: person.admin ? 1 : 0 }),
@@ -181,6 +182,19 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       .where('id', '=', id)
       .execute();
     return (await byId(tx, id))!;
+  }
+
+  /** Access rules name people by address: one that nobody vouches for must not be taken from the user who has it. */
+  async function mayHold(tx: Db, id: string, person: Person): Promise<boolean> {
+    if (person.email === null || person.emailVerified) return true;
+    const holder = await tx
+      .selectFrom('users')
+      .select('id')
+      .where('email', '=', person.email.toLowerCase())
+      .where('id', '!=', id)
+      .limit(1)
+      .executeTakeFirst();
+    return holder === undefined;
   }
 
   /** RFC 9700 says nothing of accounts made ahead; joining only unclaimed ones by a verified address is what keeps a provider that lets people choose their email from taking over others. */
