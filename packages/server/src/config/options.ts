@@ -1,5 +1,6 @@
-import { z } from 'zod';
-import { duration, listenAddress, origin, providerSchema, secretList, storeUrl, strings, jwtIssuer, upstreamSchema, yes } from './schema.ts';
+import type { z } from 'zod';
+import { createSchemas, type SchemaContext } from './schema.ts';
+import { createSecretReader } from './secrets.ts';
 
 /**
  * One option of the gateway: the file's key, the environment variable `SALLYPORT_…`, the flag `--…`, the help text and the check,
@@ -11,37 +12,204 @@ export interface Option {
   /** Variables of other products that mean the same. */
   readonly aliases?: readonly string[];
   readonly schema: z.ZodType;
+  /** As the file would have it. */
   readonly default?: unknown;
   readonly help: string;
-  /** Masked when printed; `env:`, `file:` and `…_FILE` are followed. */
+  /**
+   * `boolean`: its flag needs no value. `list`: variable and flag separate by commas.
+   * `structured`: the variable holds YAML or JSON, and there is no flag.
+   */
+  readonly form?: 'boolean' | 'list' | 'structured';
+  /** Masked when printed; has `…_FILE`, and no flag, for other users of the machine see a command's arguments. */
   readonly secret?: true;
-  /** Structured: no flag; the variable holds YAML or JSON. */
-  readonly structured?: true;
 }
 
-export const OPTIONS = [
-  { key: 'listen', schema: listenAddress, default: '127.0.0.1:8080', help: 'Address and port to listen on.' },
-  { key: 'publicUrl', schema: origin, help: 'Origin under which people reach the gateway. Default: the listening address as http://localhost:PORT.' },
-  { key: 'allowedHosts', schema: strings, default: [], help: 'Further Host header values to answer to, beside that of publicUrl.' },
-  { key: 'store', schema: storeUrl, default: 'sqlite:./data/sallyport.db', help: 'sqlite:PATH or postgres://…; relative paths start at the working directory.' },
-  { key: 'dataDir', schema: z.string().min(1), default: './data', help: 'Directory for the embedded encryption key.' },
-  { key: 'encryptionKey', aliases: ['OAUTH_TOKEN_ENCRYPTION_KEY'], schema: secretList, default: [], secret: true, help: 'One key or several, newest first, each 32 bytes in base64 or hex. Default: one made once in dataDir.' },
-  { key: 'logLevel', schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), default: 'info', help: 'How much to log.' },
-  { key: 'insecureHttp', schema: yes, default: false, help: 'Accept http: issuers, upstreams and publicUrl beyond loopback.' },
-  { key: 'privateAddresses', schema: yes, default: false, help: 'Let discovery and other URLs that users may set reach private addresses.' },
-  { key: 'sessionIdle', schema: duration, default: '12h', help: 'A session ends after this long without a request.' },
-  { key: 'sessionAbsolute', schema: duration, default: '7d', help: 'A session ends after this long in any case.' },
-  { key: 'authRequired', aliases: ['AUTH_REQUIRED'], schema: yes, default: true, help: 'false lets callers in without a credential, as the anonymous principal.' },
-  { key: 'confirmAnonymous', schema: yes, default: false, help: 'Confirms authRequired=false on a listener that others can reach.' },
-  { key: 'mcpClientAuthEnabled', aliases: ['MCP_CLIENT_AUTH_ENABLED'], schema: yes, default: true, help: 'false, with trustProxyAuth: the proxy header alone says who is calling; JWTs and keys are not looked at.' },
-  { key: 'trustProxyAuth', aliases: ['TRUST_PROXY_AUTH'], schema: yes, default: false, help: 'Believe proxyUserHeader when the request comes from trustedProxies.' },
-  { key: 'proxyUserHeader', aliases: ['PROXY_USER_HEADER'], schema: z.string().regex(/^[A-Za-z0-9-]+$/, 'a header name'), default: 'X-Authenticated-User', help: 'The header in which a trusted proxy names the user.' },
-  { key: 'trustedProxies', schema: strings, default: [], help: 'Addresses or CIDR ranges whose proxy header is believed.' },
-  { key: 'jwtSecret', aliases: ['JWT_SECRET_KEY'], schema: secretList, default: [], secret: true, help: 'Shared secret of HS256 JWTs, 32 bytes or more.' },
-  { key: 'jwt', schema: z.array(jwtIssuer), default: [], structured: true, help: 'Issuers whose JWTs programs may show: issuer, audience, jwksUrl or secret.' },
-  { key: 'oauthTokenForwarding', aliases: ['ENABLE_OAUTH_TOKEN_FORWARDING'], schema: yes, default: true, help: 'false: sign-in tokens go to no upstream.' },
-  { key: 'oauthTokenForwardingServices', aliases: ['OAUTH_TOKEN_FORWARDING_SERVICES'], schema: z.array(z.enum(['openai', 'tools', 'mcp', 'terminals'])), default: ['openai', 'tools', 'mcp', 'terminals'], help: 'The services that may get sign-in tokens.' },
-  { key: 'responseMode', aliases: ['OAUTH_RESPONSE_MODE'], schema: z.enum(['query', 'form_post']), default: 'query', help: 'How providers answer, where they do not say otherwise.' },
-  { key: 'providers', schema: z.array(providerSchema), default: [], structured: true, help: 'Where people sign in.' },
-  { key: 'upstreams', schema: z.array(upstreamSchema), default: [], structured: true, help: 'Where requests go.' },
-] as const satisfies readonly Option[];
+/** The table. The context is what checks of single values need to know of the whole. */
+export function createOptions(context: SchemaContext) {
+  const is = createSchemas(context);
+  return [
+    {
+      key: 'listen',
+      schema: is.listenAddress,
+      default: '127.0.0.1:8080',
+      help: 'Address and port to listen on.',
+    },
+    {
+      key: 'publicUrl',
+      schema: is.origin.optional(),
+      help: 'Origin under which people reach the gateway. Default: `http://localhost:PORT`.',
+    },
+    {
+      key: 'allowedHosts',
+      schema: is.hosts,
+      default: [],
+      form: 'list',
+      help: 'Further Host header values to answer to, beside that of publicUrl.',
+    },
+    {
+      key: 'store',
+      schema: is.storeUrl,
+      default: 'sqlite:./data/sallyport.db',
+      secret: true,
+      help: '`sqlite:PATH` or `postgres://…`; relative paths start at the working directory.',
+    },
+    {
+      key: 'dataDir',
+      schema: is.text,
+      default: './data',
+      help: 'Directory for the embedded encryption key.',
+    },
+    {
+      key: 'encryptionKey',
+      aliases: ['OAUTH_TOKEN_ENCRYPTION_KEY'],
+      schema: is.sealKeys,
+      default: [],
+      secret: true,
+      help: 'One key or several, newest first, each 32 bytes in base64 or hex. Default: one made once in dataDir.',
+    },
+    {
+      key: 'logLevel',
+      schema: is.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+      default: 'info',
+      help: 'How much to log: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
+    },
+    {
+      key: 'insecureHttp',
+      schema: is.boolean,
+      default: false,
+      form: 'boolean',
+      help: 'Accept `http:` issuers, upstreams and publicUrl beyond loopback.',
+    },
+    {
+      key: 'privateAddresses',
+      schema: is.boolean,
+      default: false,
+      form: 'boolean',
+      help: 'Let discovery and other URLs that users may set reach private addresses.',
+    },
+    {
+      key: 'sessionIdle',
+      schema: is.duration,
+      default: '12h',
+      help: 'A session ends after this long without a request.',
+    },
+    {
+      key: 'sessionAbsolute',
+      schema: is.duration,
+      default: '7d',
+      help: 'A session ends after this long in any case.',
+    },
+    {
+      key: 'authRequired',
+      aliases: ['AUTH_REQUIRED'],
+      schema: is.boolean,
+      default: true,
+      form: 'boolean',
+      help: 'false lets callers in without a credential, as the anonymous principal.',
+    },
+    {
+      key: 'confirmAnonymous',
+      schema: is.boolean,
+      default: false,
+      form: 'boolean',
+      help: 'Confirms `authRequired: false` on a listener that others can reach.',
+    },
+    {
+      key: 'mcpClientAuthEnabled',
+      aliases: ['MCP_CLIENT_AUTH_ENABLED'],
+      schema: is.boolean,
+      default: true,
+      form: 'boolean',
+      help: 'false, with trustProxyAuth: the proxy header alone says who is calling; JWTs and keys are not looked at.',
+    },
+    {
+      key: 'trustProxyAuth',
+      aliases: ['TRUST_PROXY_AUTH'],
+      schema: is.boolean,
+      default: false,
+      form: 'boolean',
+      help: 'Believe proxyUserHeader when the request comes from trustedProxies.',
+    },
+    {
+      key: 'proxyUserHeader',
+      aliases: ['PROXY_USER_HEADER'],
+      schema: is.headerName,
+      default: 'X-Authenticated-User',
+      help: 'The header in which a trusted proxy names the user.',
+    },
+    {
+      key: 'trustedProxies',
+      schema: is.ranges,
+      default: [],
+      form: 'list',
+      help: 'Addresses or CIDR ranges whose proxy header is believed.',
+    },
+    {
+      key: 'jwtSecret',
+      aliases: ['JWT_SECRET_KEY'],
+      schema: is.hmacKeys,
+      default: [],
+      secret: true,
+      help: 'Shared secret of HS256 JWTs that programs may show, 32 bytes or more; or a list of them.',
+    },
+    {
+      key: 'jwt',
+      schema: is.jwtIssuers,
+      default: [],
+      form: 'structured',
+      help: 'Issuers whose JWTs programs may show.',
+    },
+    {
+      key: 'oauthTokenForwarding',
+      aliases: ['ENABLE_OAUTH_TOKEN_FORWARDING'],
+      schema: is.boolean,
+      default: true,
+      form: 'boolean',
+      help: 'false: sign-in tokens go to no upstream.',
+    },
+    {
+      key: 'oauthTokenForwardingServices',
+      aliases: ['OAUTH_TOKEN_FORWARDING_SERVICES'],
+      schema: is.services,
+      default: ['openai', 'tools', 'mcp', 'terminals'],
+      form: 'list',
+      help: 'The services that may get sign-in tokens.',
+    },
+    {
+      key: 'responseMode',
+      aliases: ['OAUTH_RESPONSE_MODE'],
+      schema: is.oneOf('query', 'form_post'),
+      default: 'query',
+      help: 'How providers answer, where they do not say otherwise: `query` or `form_post`.',
+    },
+    {
+      key: 'providers',
+      schema: is.providers,
+      default: [],
+      form: 'structured',
+      help: 'Where people sign in.',
+    },
+    { key: 'upstreams', schema: is.upstreams, default: [], form: 'structured', help: 'Where requests go.' },
+  ] as const satisfies readonly Option[];
+}
+
+type Row = ReturnType<typeof createOptions>[number];
+export type OptionKey = Row['key'];
+/** Every option's value, checked. */
+export type Values = { [R in Row as R['key']]: z.output<R['schema']> };
+
+/** The table for those who only read its names and texts. */
+export const OPTIONS: readonly Option[] = createOptions({
+  secrets: createSecretReader({ env: {}, readFile: () => '', exposed: false }),
+  insecureHttp: false,
+});
+
+/** `publicUrl` → `SALLYPORT_PUBLIC_URL` */
+export const variableOf = (key: string): string =>
+  `SALLYPORT_${key.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`;
+
+/** `publicUrl` → `public-url`; null for options without a flag. */
+export const flagOf = (option: Option): string | null =>
+  (option.secret && option.key !== 'store') || option.form === 'structured'
+    ? null
+    : option.key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);

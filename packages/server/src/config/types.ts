@@ -35,6 +35,8 @@ export interface Config {
   readonly auth: {
     readonly required: boolean;
     readonly anonymousConfirmed: boolean;
+    /** False: JWTs and keys are not looked at; only a trusted proxy (or a session) says who is calling. */
+    readonly clientCredentials: boolean;
     /** Null unless a trusted proxy may name the user. */
     readonly proxyHeader: { readonly name: string; readonly from: readonly string[] } | null;
     readonly jwt: readonly JwtIssuer[];

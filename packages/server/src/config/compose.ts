@@ -1,0 +1,121 @@
+import type { Provider } from '../terms/provider.ts';
+import type { CredentialRule, StaticKey, Upstream } from '../terms/upstream.ts';
+import type { Values } from './options.ts';
+import { PRESETS, presetOf } from './presets.ts';
+import type { JwtIssuerValues, ProviderValues, UpstreamValues } from './schema.ts';
+import type { Config, JwtIssuer } from './types.ts';
+
+/** Five minutes: a model may think for long before its first byte. */
+const HEADERS_TIMEOUT = 300_000;
+
+/** The configuration as the rooms read it, from values that passed every check. */
+export function compose(values: Values): Config {
+  const { listen } = values;
+  return {
+    listen,
+    publicUrl: values.publicUrl ?? new URL(`http://localhost:${listen.port}`),
+    allowedHosts: values.allowedHosts,
+    store: values.store,
+    dataDir: values.dataDir,
+    encryptionKeys: values.encryptionKey,
+    logLevel: values.logLevel,
+    insecureHttp: values.insecureHttp,
+    privateAddresses: values.privateAddresses,
+    session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
+    auth: {
+      required: values.authRequired,
+      anonymousConfirmed: values.confirmAnonymous,
+      clientCredentials: values.mcpClientAuthEnabled,
+      proxyHeader: values.trustProxyAuth
+        ? { name: values.proxyUserHeader.toLowerCase(), from: values.trustedProxies }
+        : null,
+      jwt: [...values.jwtSecret.map(secret => jwtIssuer({ secret })), ...values.jwt.map(jwtIssuer)],
+    },
+    forwarding: { enabled: values.oauthTokenForwarding, services: values.oauthTokenForwardingServices },
+    providers: values.providers.map(provider => composeProvider(provider, values.responseMode)),
+    upstreams: values.upstreams.map(composeUpstream),
+  };
+}
+
+/** Who holds a shared secret is this gateway's operator, so its tokens may name people by address; another issuer's may when told. */
+const jwtIssuer = (values: JwtIssuerValues): JwtIssuer => ({
+  issuer: values.issuer ?? null,
+  audience: values.audience ?? null,
+  jwksUrl: values.jwksUrl ?? null,
+  secret: values.secret ?? null,
+  matchEmail: values.matchEmail ?? values.secret !== undefined,
+});
+
+function composeProvider(values: ProviderValues, responseMode: Provider['responseMode']): Provider {
+  const shorthand = PRESETS.find(preset => preset === values.issuer);
+  const known = presetOf(values.preset ?? shorthand, values.tenant);
+  const endpoints = known.endpoints || values.endpoints ? { ...known.endpoints, ...values.endpoints } : null;
+  const groupsClaim = values.groupsClaim ?? 'groups';
+  const rule = (claims: ProviderValues['admins']) =>
+    claims ? { claim: claims.claim ?? groupsClaim, has: claims.has } : null;
+  return {
+    id: values.id,
+    name: values.name ?? known.name ?? values.id,
+    protocol: values.protocol ?? known.protocol ?? 'oidc',
+    issuer:
+      (shorthand ? undefined : values.issuer) ?? known.issuer ?? new URL(endpoints!.authorization!).origin,
+    clientId: values.clientId,
+    clientSecret: values.clientSecret ?? null,
+    scope: values.scope ?? known.scope ?? 'openid profile email offline_access',
+    responseMode: values.responseMode ?? responseMode,
+    authorizationParams: { ...known.authorizationParams, ...values.authorizationParams },
+    endpoints: endpoints as Provider['endpoints'],
+    groupsClaim,
+    admins: rule(values.admins),
+    allow: rule(values.allow),
+  };
+}
+
+function composeUpstream(values: UpstreamValues): Upstream {
+  const url = new URL(values.url);
+  url.pathname = url.pathname.replace(/\/+$/, '');
+  return {
+    id: values.id,
+    name: values.name ?? values.id,
+    kind: values.kind,
+    url,
+    models: values.models ?? (values.kind === 'openai' ? ['*'] : []),
+    credential: composeCredential(values),
+    access: {
+      everyone: values.access?.everyone ?? false,
+      // An address is compared without regard to case; an id of ours is not.
+      users: (values.access?.users ?? []).map(user => (user.includes('@') ? user.toLowerCase() : user)),
+      groups: values.access?.groups ?? [],
+    },
+    headersTimeout: values.headersTimeout ?? HEADERS_TIMEOUT,
+  };
+}
+
+function composeCredential({ credential, kind }: UpstreamValues): CredentialRule {
+  switch (credential?.use) {
+    case undefined:
+    case 'none':
+      return { use: 'none' };
+    case 'key':
+      return { use: 'key', ...staticKey(credential) };
+    case 'sign-in':
+      return {
+        use: 'sign-in',
+        token: credential.token ?? (kind === 'openapi' ? 'id_token' : 'access_token'),
+        strict: credential.strict ?? false,
+        provider: credential.provider ?? null,
+        fallback: credential.fallback ? staticKey(credential.fallback) : null,
+        release: credential.release ?? false,
+      };
+  }
+}
+
+/** `Bearer` belongs to Authorization; another header (`x-api-key`) takes the bare key. */
+function staticKey(values: {
+  key: StaticKey['key'];
+  header?: string | undefined;
+  scheme?: string | undefined;
+}): StaticKey {
+  const header = values.header ?? 'authorization';
+  return { key: values.key, header, scheme: values.scheme ?? (header === 'authorization' ? 'Bearer' : '') };
+}

@@ -1,0 +1,123 @@
+import { isLoopback } from './loopback.ts';
+import type { Values } from './options.ts';
+import { PRESETS } from './presets.ts';
+import type { Path } from './problems.ts';
+
+/** Reports one problem at a path. */
+export type Report = (path: Path, message: string) => void;
+
+/** Ids that the gateway uses itself. */
+const RESERVED_UPSTREAMS = new Set(['whoami']);
+
+/**
+ * What no single value can be blamed for. Reads values as they were written, so that one broken value hides no other problem;
+ * `checked` has those options that passed their own check.
+ */
+export function checkTogether(raw: (key: string) => unknown, checked: Partial<Values>, report: Report): void {
+  const providers = entries(raw('providers'));
+  const upstreams = entries(raw('upstreams'));
+  refuseTwice('providers', providers, report);
+  refuseTwice('upstreams', upstreams, report);
+  providers.forEach((provider, index) => {
+    checkProvider(provider, (key, message) => report(['providers', index, key], message));
+  });
+  upstreams.forEach((upstream, index) => {
+    if (RESERVED_UPSTREAMS.has(String(upstream['id'])))
+      report(['upstreams', index, 'id'], `"${upstream['id']}" is the gateway's own; expected another id`);
+    if (upstream['models'] !== undefined && ['openapi', 'http'].includes(String(upstream['kind']))) {
+      report(
+        ['upstreams', index, 'models'],
+        `expected only where kind is openai, and it is ${upstream['kind']}`,
+      );
+    }
+    const named = entry(upstream['credential'])['provider'];
+    if (typeof named === 'string' && !providers.some(provider => provider['id'] === named)) {
+      const ids = providers.map(provider => provider['id']).join(', ');
+      report(
+        ['upstreams', index, 'credential', 'provider'],
+        `expected the id of a provider (${ids === '' ? 'there is none' : ids})`,
+      );
+    }
+  });
+  entries(raw('jwt')).forEach((issuer, index) => {
+    const count = ['jwksUrl', 'secret'].filter(key => issuer[key] !== undefined).length;
+    if (count !== 1) report(['jwt', index], 'expected one of jwksUrl and secret');
+    // RFC 8725 §3.8, §3.9: a token that its issuer made for another application is not one for us.
+    for (const key of ['issuer', 'audience']) {
+      if (issuer['jwksUrl'] !== undefined && issuer[key] === undefined)
+        report(['jwt', index, key], 'missing; expected beside jwksUrl');
+    }
+  });
+  checkCallers(checked, report);
+}
+
+function checkProvider(provider: Entry, report: (key: string, message: string) => void): void {
+  const issuer = provider['issuer'];
+  const shorthand = PRESETS.find(preset => preset === issuer);
+  const preset = provider['preset'] ?? shorthand;
+  if (provider['preset'] !== undefined && shorthand !== undefined && provider['preset'] !== shorthand) {
+    report('issuer', `expected the issuer's URL, or no issuer: preset says ${provider['preset']} already`);
+  }
+  if (preset === 'microsoft' && provider['tenant'] === undefined && (issuer === undefined || shorthand)) {
+    report('tenant', 'missing; expected the directory (tenant) id, a UUID, for preset microsoft');
+  }
+  if (preset !== 'microsoft' && provider['tenant'] !== undefined)
+    report('tenant', 'expected only with preset microsoft');
+  const endpoints = entry(provider['endpoints']);
+  if (preset === undefined && provider['protocol'] === 'oauth2') {
+    for (const key of ['authorization', 'token', 'userinfo']) {
+      if (endpoints[key] === undefined)
+        report('endpoints', `expected ${key}, since protocol oauth2 has no discovery`);
+    }
+  } else if (preset === undefined && issuer === undefined) {
+    report('issuer', `missing; expected an issuer's URL, or one of ${PRESETS.join(', ')}`);
+  }
+  if (provider['endpoints'] !== undefined && provider['protocol'] !== 'oauth2' && preset !== 'github') {
+    report(
+      'endpoints',
+      'expected only with protocol oauth2; an issuer of OpenID Connect is asked for its own',
+    );
+  }
+}
+
+function checkCallers(checked: Partial<Values>, report: Report): void {
+  const { listen, authRequired, confirmAnonymous, trustProxyAuth, trustedProxies, mcpClientAuthEnabled } =
+    checked;
+  if (
+    authRequired === false &&
+    confirmAnonymous !== true &&
+    listen !== undefined &&
+    !isLoopback(listen.host)
+  ) {
+    report(
+      ['authRequired'],
+      'expected true, since others than this machine reach the listener; confirmAnonymous: true confirms that anybody may call',
+    );
+  }
+  if (trustProxyAuth === true && trustedProxies?.length === 0) {
+    report(['trustProxyAuth'], 'expected trustedProxies beside it: the addresses whose header is believed');
+  }
+  if (mcpClientAuthEnabled === false && trustProxyAuth === false) {
+    report(
+      ['mcpClientAuthEnabled'],
+      'expected true, since without trustProxyAuth nothing would say who is calling',
+    );
+  }
+  const { sessionIdle, sessionAbsolute } = checked;
+  if (sessionIdle !== undefined && sessionAbsolute !== undefined && sessionIdle > sessionAbsolute) {
+    report(['sessionIdle'], 'expected no more than sessionAbsolute');
+  }
+}
+
+type Entry = Readonly<Record<string, unknown>>;
+const entry = (value: unknown): Entry =>
+  typeof value === 'object' && value !== null ? (value as Entry) : {};
+const entries = (value: unknown): Entry[] => (Array.isArray(value) ? value.map(entry) : []);
+
+function refuseTwice(list: string, all: Entry[], report: Report): void {
+  all.forEach(({ id }, index) => {
+    const first = all.findIndex(other => other['id'] === id);
+    if (typeof id === 'string' && first < index)
+      report([list, index, 'id'], `"${id}" is the id of ${list}[${first}] already; expected another`);
+  });
+}
