@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 
 /** What may be said and logged of a failed OAuth exchange. */
 export interface OAuthFailure {
-  /** `invalid_grant`, `access_denied`, `OAUTH_JWT_CLAIM_COMPARISON_FAILED`, …; `unreachable` where there was no answer. */
+  /** `invalid_grant`, `access_denied`, `OAUTH_JWT_CLAIM_COMPARISON_FAILED`, …; else the error's name. */
   readonly code: string;
   /** HTTP status of the answer, where there was one. */
   readonly status: number | null;
@@ -13,15 +13,18 @@ export interface OAuthFailure {
  * into a log or an AppError (rule 5).
  */
 export function oauthFailure(error: unknown): OAuthFailure {
-  if (error instanceof AppError) return { code: error.code, status: null };
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    if (inner instanceof AppError) return { code: inner.code, status: null };
+  }
   const {
     error: answer,
     code,
     status,
     cause,
-  } = error as { error?: unknown; code?: unknown; status?: unknown; cause?: unknown };
+    name,
+  } = error as Partial<Record<'error' | 'code' | 'status' | 'cause' | 'name', unknown>>;
   const numeric = typeof status === 'number' ? status : cause instanceof Response ? cause.status : null;
-  return { code: named(answer) ?? named(code) ?? 'unreachable', status: numeric };
+  return { code: named(answer) ?? named(code) ?? named(name) ?? 'unknown', status: numeric };
 }
 
 /** The AppError for an authorization server that failed us; the log learns its code, not its words. */

@@ -1,0 +1,52 @@
+import formbody from '@fastify/formbody';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { asAppError } from '../platform/errors.ts';
+import type { Logout } from './logout.ts';
+import { depart } from './sign-in-routes.ts';
+
+/** A logout token holds a handful of claims. */
+const MAX_TOKEN = 64 * 1024;
+
+/**
+ * `POST /auth/logout` for people, `POST /auth/{provider}/backchannel-logout` for providers. The latter comes from a server: no
+ * cookie, no Origin.
+ */
+export function logoutRoutes(deps: { logout: Logout }): FastifyPluginAsyncZod {
+  const { logout } = deps;
+
+  return async app => {
+    if (!app.hasContentTypeParser('application/x-www-form-urlencoded')) await app.register(formbody);
+
+    app.post('/auth/logout', { config: { policy: 'signed-in' } }, async (request, reply) => {
+      const departure = await logout.signOut(request.principal, request.ip);
+      reply.header('cache-control', 'no-store');
+      // A script cannot follow a redirect to another origin: it is told where to send the person.
+      if (!request.headers.accept?.includes('application/json')) return depart(reply, departure);
+      return reply.header('set-cookie', [...departure.setCookies]).send({ location: departure.location });
+    });
+
+    app.post(
+      '/auth/:provider/backchannel-logout',
+      {
+        config: { policy: 'public' },
+        bodyLimit: MAX_TOKEN,
+        schema: {
+          params: z.object({ provider: z.string().min(1).max(100) }),
+          body: z.looseObject({ logout_token: z.string() }),
+        },
+        // OIDC Back-Channel Logout 1.0 section 2.8: 400 with an OAuth error, and never cached, whatever was wrong with the request.
+        errorHandler: (error, _request, reply) => {
+          const { status, code, message } = asAppError(error);
+          reply.code(code === 'provider_failed' ? status : 400).header('cache-control', 'no-store');
+          const description = code === 'internal' ? 'The logout token is missing.' : message;
+          return reply.send({ error: 'invalid_request', error_description: description });
+        },
+      },
+      async (request, reply) => {
+        await logout.byProvider(request.params.provider, request.body.logout_token);
+        return reply.header('cache-control', 'no-store').code(200).send();
+      },
+    );
+  };
+}

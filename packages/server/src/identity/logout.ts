@@ -1,0 +1,90 @@
+import { buildEndSessionUrl, type Configuration } from 'openid-client';
+import type { Logger } from '../platform/log.ts';
+import { oauthFailure } from '../platform/oauth/failure.ts';
+import type { Audit } from '../terms/audit.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Provider } from '../terms/provider.ts';
+import type { LogoutTokens } from './logout-token.ts';
+import type { Sessions } from './sessions.ts';
+import type { Departure } from './sign-in.ts';
+
+const SIGNED_OUT = '/auth/login';
+
+export interface Logout {
+  /** Ends the principal's session and its grant. Leads to the provider's own sign-out where it has one, else to our sign-in page. */
+  signOut(principal: Principal, address: string | null): Promise<Departure>;
+  /** Ends the sessions that a provider's logout token names (OIDC Back-Channel Logout 1.0). @throws AppError `not_found`, `bad_request`, `provider_failed` */
+  byProvider(providerId: string, logoutToken: string): Promise<void>;
+}
+
+/** Sign-out, by the person or by their provider. */
+export function createLogout(deps: {
+  sessions: Pick<Sessions, 'finish' | 'endOfProvider' | 'clearCookie'>;
+  servers: { provider(id: string): Provider; configurationFor(id: string): Promise<Configuration> };
+  logoutTokens: LogoutTokens;
+  /** Revokes at the provider (RFC 7009) and forgets. Best effort: a provider that is away keeps nobody signed in here. */
+  endGrant: (grantId: string) => Promise<void>;
+  publicUrl: URL;
+  audit: Audit;
+  log: Logger;
+}): Logout {
+  const { sessions, servers, logoutTokens, endGrant, publicUrl, audit, log } = deps;
+
+  async function forget(grantId: string): Promise<void> {
+    try {
+      await endGrant(grantId);
+    } catch (error) {
+      log.warn({ grant: grantId, code: oauthFailure(error).code }, 'a grant could not be ended at sign-out');
+    }
+  }
+
+  /**
+   * RP-Initiated Logout 1.0 section 2. `id_token_hint` would put a token into a URL (rule 5): `client_id` names us instead, and the
+   * provider asks the person where it wants to be sure.
+   */
+  async function providersSignOut(providerId: string): Promise<string> {
+    try {
+      const configuration = await servers.configurationFor(providerId);
+      if (configuration.serverMetadata().end_session_endpoint === undefined) return SIGNED_OUT;
+      const back = `${publicUrl.origin}${SIGNED_OUT}`;
+      return buildEndSessionUrl(configuration, { post_logout_redirect_uri: back }).href;
+    } catch {
+      return SIGNED_OUT;
+    }
+  }
+
+  return {
+    async signOut(principal, address) {
+      const nothing = { location: SIGNED_OUT, setCookies: [sessions.clearCookie()] };
+      if (principal.proof !== 'session') return nothing;
+      const ended = await sessions.finish(principal.credentialId);
+      if (ended === null) return nothing;
+      audit.record({
+        action: 'session.end',
+        userId: ended.userId,
+        credentialId: ended.id,
+        address,
+        target: ended.id,
+      });
+      if (ended.grantId !== null) await forget(ended.grantId);
+      return ended.provider === null
+        ? nothing
+        : { ...nothing, location: await providersSignOut(ended.provider) };
+    },
+
+    async byProvider(providerId, logoutToken) {
+      const provider = servers.provider(providerId);
+      const claims = await logoutTokens.verify(provider, logoutToken);
+      for (const ended of await sessions.endOfProvider({ provider: providerId, ...claims })) {
+        const detail = { by: 'provider', provider: providerId };
+        audit.record({
+          action: 'session.end',
+          userId: ended.userId,
+          credentialId: ended.id,
+          target: ended.id,
+          detail,
+        });
+      }
+    },
+  };
+}

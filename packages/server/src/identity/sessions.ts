@@ -1,0 +1,131 @@
+import type { Bus } from '../platform/bus.ts';
+import { newId, newToken, sha256 } from '../platform/crypto.ts';
+import type { Runtime } from '../platform/runtime.ts';
+import type { Principal } from '../terms/principal.ts';
+import { type Loaded, PrincipalCache } from './principal-cache.ts';
+import type { Cookie } from './session-cookie.ts';
+import type {
+  EndedSession,
+  ListedSession,
+  LiveSession,
+  NewSession,
+  ProviderSessions,
+  SessionStore,
+} from './session-store.ts';
+
+/** A browser's header names itself at length; this much tells one from another. */
+const MAX_USER_AGENT = 255;
+
+export interface Sessions {
+  /** A session under a new id, as at each sign-in. @returns its public id and the `Set-Cookie` line that carries the secret one */
+  begin(session: Omit<NewSession, 'id' | 'hash'>): Promise<{ id: string; setCookie: string }>;
+  /**
+   * Who is behind a whole `Cookie` header; synchronous when the session was seen within the last seconds.
+   * Undefined: it holds no session cookie; null: the session is not, or no longer, valid.
+   */
+  lookup(cookies: string | undefined): Principal | null | undefined | Promise<Principal | null>;
+  /** The user's live sessions, newest first. */
+  list(userId: string): Promise<ListedSession[]>;
+  /** Whether there was one. */
+  end(id: string): Promise<boolean>;
+  /** Ends one and says what it was born with. */
+  finish(id: string): Promise<EndedSession | null>;
+  /** Ends the session behind a `Cookie` header, if there is one. */
+  endOfCookies(cookies: string | undefined): Promise<EndedSession | null>;
+  endAllOf(userId: string): Promise<void>;
+  /** Ends those that a provider has ended. */
+  endOfProvider(which: ProviderSessions): Promise<EndedSession[]>;
+  /** `Set-Cookie` that forgets it. */
+  clearCookie(): string;
+  purge(): Promise<number>;
+}
+
+/** Browsers' sign-ins: a random id in a cookie, its hash in the database, a few seconds of memory in between. */
+export function createSessions(deps: {
+  store: SessionStore;
+  cookie: Cookie;
+  limits: { readonly idle: number; readonly absolute: number };
+  bus: Bus;
+  runtime: Pick<Runtime, 'now' | 'random'>;
+}): Sessions {
+  const { store, cookie, limits, bus, runtime } = deps;
+  const cache = new PrincipalCache(runtime);
+  bus.subscribe(notice => {
+    if (notice.topic === 'session-ended')
+      cache.forget(principal => principal.credentialId === notice.sessionId);
+    if (notice.topic === 'user-changed') cache.forget(principal => principal.userId === notice.userId);
+  });
+
+  async function load(hash: string): Promise<Loaded> {
+    const session = await store.find(hash);
+    if (session === null) throw NONE;
+    await store.touch(session.id);
+    return { principal: principalOf(session), expiresAt: session.expiresAt };
+  }
+
+  /** The word goes out after the row is gone: whoever asks from now on reads the truth. */
+  function announce(ended: readonly EndedSession[]): void {
+    for (const { id } of ended) bus.publish({ topic: 'session-ended', sessionId: id });
+  }
+
+  async function finish(ending: Promise<EndedSession | null>): Promise<EndedSession | null> {
+    const ended = await ending;
+    if (ended !== null) announce([ended]);
+    return ended;
+  }
+
+  return {
+    async begin(session) {
+      const id = newId(runtime, 'ses');
+      const value = newToken(runtime);
+      const userAgent = session.userAgent?.slice(0, MAX_USER_AGENT) ?? null;
+      await store.insert({ ...session, userAgent, id, hash: sha256(value) });
+      return { id, setCookie: cookie.set(value, limits.absolute) };
+    },
+    lookup(cookies) {
+      const value = cookie.read(cookies);
+      if (value === undefined || value === null) return value;
+      const hash = sha256(value);
+      const found = cache.lookup(hash, () => load(hash));
+      return found instanceof Promise ? found.catch(nullWhereNone) : found;
+    },
+    list: store.list,
+    end: async id => (await finish(store.end(id))) !== null,
+    finish: id => finish(store.end(id)),
+    async endOfCookies(cookies) {
+      const value = cookie.read(cookies);
+      return value === undefined || value === null ? null : finish(store.endByHash(sha256(value)));
+    },
+    async endAllOf(userId) {
+      announce(await store.endAllOf(userId));
+    },
+    async endOfProvider(which) {
+      const ended = await store.endOfProvider(which);
+      announce(ended);
+      return ended;
+    },
+    clearCookie: cookie.clear,
+    purge: store.purge,
+  };
+}
+
+/** How `load` tells the cache that there is nothing to keep. */
+const NONE = new Error('no such session');
+
+function nullWhereNone(error: unknown): null {
+  if (error === NONE) return null;
+  throw error;
+}
+
+const principalOf = (session: LiveSession): Principal =>
+  Object.freeze({
+    userId: session.userId,
+    email: session.email,
+    name: session.name,
+    groups: Object.freeze(session.groups),
+    admin: session.admin,
+    proof: 'session',
+    credentialId: session.id,
+    grantId: session.grantId,
+    scope: null,
+  });
