@@ -102,7 +102,9 @@ async function everyPath(t: TestContext, store: string | null) {
       { authorization: `Bearer ${key}` },
       { authorization: `Bearer ${key}x` },
     ]) {
-      const response = await fetch(gateway.url + path, { headers: headers as Record<string, string> });
+      const response = await fetch(gateway.url + path, {
+        headers: headers as unknown as Record<string, string>,
+      });
       responses.push(JSON.stringify([...response.headers]), await response.text());
     }
   }

@@ -1,0 +1,92 @@
+import { type Dispatcher, Pool } from 'undici';
+import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
+
+/** Connections to upstreams over the network: one pool an origin, shared by the upstreams that live there. */
+export interface Egress extends AsyncDisposable {
+  to(url: URL): Transport;
+}
+
+/** How long a stream may be silent; model answers think for minutes, and a client that left is noticed without it. */
+const BODY_TIMEOUT = 15 * 60_000;
+
+export function createEgress(options: { connections?: number; connectTimeout?: number } = {}): Egress {
+  const transports = new Map<string, { pool: Pool; transport: Transport }>();
+  return {
+    to(url) {
+      const known = transports.get(url.origin);
+      if (known) return known.transport;
+      const pool = new Pool(url.origin, {
+        connections: options.connections ?? 256,
+        pipelining: 1,
+        // One protocol, whose framing the smuggling tests cover.
+        allowH2: false,
+        keepAliveTimeout: 30_000,
+        connectTimeout: options.connectTimeout ?? 10_000,
+        bodyTimeout: BODY_TIMEOUT,
+        // Ours is streamed: nothing is held, so its length needs no limit.
+        maxResponseSize: -1,
+      });
+      const transport: Transport = {
+        send: (request, receiver) => dispatch(pool, url.host, request, receiver),
+      };
+      transports.set(url.origin, { pool, transport });
+      return transport;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...transports.values()].map(({ pool }) => pool.destroy()));
+    },
+  };
+}
+
+function dispatch(pool: Pool, host: string, request: OutboundRequest, receiver: ResponseReceiver): void {
+  request.headers.push('host', host);
+  pool.dispatch(
+    {
+      method: request.method as Dispatcher.HttpMethod,
+      path: request.path,
+      headers: request.headers,
+      body: request.body,
+      headersTimeout: request.headersTimeout,
+      // A request that got half way is an answer we do not know: never sent a second time.
+      idempotent: false,
+    },
+    new Handler(receiver),
+  );
+}
+
+/** undici's callbacks as ours. */
+class Handler implements Dispatcher.DispatchHandler {
+  readonly #receiver: ResponseReceiver;
+
+  constructor(receiver: ResponseReceiver) {
+    this.#receiver = receiver;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#receiver.begin(controller);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    // Informational responses (RFC 9110 section 15.2) speak to this hop.
+    if (status >= 200) this.#receiver.head(status, headers);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#receiver.data(chunk);
+  }
+
+  onResponseEnd(
+    _controller: Dispatcher.DispatchController,
+    trailers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#receiver.end(trailers);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#receiver.error(error);
+  }
+}

@@ -1,0 +1,147 @@
+import { AppError, asAppError } from '../platform/errors.ts';
+import { ready } from '../platform/ready.ts';
+import type { Runtime } from '../platform/runtime.ts';
+import type { Credential } from '../terms/credential.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Transport } from '../terms/transport.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { Call } from './call.ts';
+import { Exchange } from './exchange.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Where a call goes: an upstream, and the checked path behind the upstream's own, query included. */
+export interface Destination {
+  readonly upstream: Upstream;
+  readonly path: string;
+}
+
+/** Finds where a call goes; the body's head may be read for it. */
+export type Find = (principal: Principal) => Destination | Promise<Destination>;
+
+export interface ForwardDeps {
+  identity: { authenticate(call: Call): Principal | Promise<Principal> };
+  /** Refuses an ambient credential (a cookie) that another site may have put to use. */
+  guard(principal: Principal, call: Call): void;
+  may(principal: Principal, upstream: Upstream): boolean;
+  vault: {
+    credentialFor(principal: Principal, upstream: Upstream): Credential | null | Promise<Credential | null>;
+    /** Something newer than a credential that the upstream refused, or null. */
+    renew(principal: Principal, upstream: Upstream, refused: Credential): Promise<Credential | null>;
+  };
+  transportTo(upstream: Upstream): Transport;
+  /** Called once for each call, when it has ended. */
+  record(outcome: Outcome): void;
+  runtime: Pick<Runtime, 'monotonic'>;
+}
+
+export interface Forward {
+  /** Who calls; the first step of every call. @throws AppError */
+  authenticate(call: Call): Principal | Promise<Principal>;
+  /**
+   * The whole way of a call to an upstream and back.
+   * @param answer renders an error of ours, in the shape this surface speaks
+   */
+  handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void;
+}
+
+/** The sentence: authenticate → find → authorize → credential → send → record. */
+export function createForward(deps: ForwardDeps): Forward {
+  const { identity, vault, runtime } = deps;
+
+  function authenticate(call: Call): Principal | Promise<Principal> {
+    return ready(identity.authenticate(call), principal => {
+      deps.guard(principal, call);
+      return principal;
+    });
+  }
+
+  function authorize(principal: Principal, upstream: Upstream): void {
+    if (deps.may(principal, upstream)) return;
+    throw new AppError(
+      'forbidden',
+      `You may not use the upstream ${upstream.id}; ask an admin of this gateway for access.`,
+    );
+  }
+
+  function handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void {
+    let principal: Principal | null = null;
+    let upstream: Upstream | null = null;
+
+    const finish = (result: Outcome['result'], status: number) =>
+      deps.record({
+        principal,
+        upstream,
+        result,
+        status,
+        method: call.req.method!,
+        requestId: call.requestId,
+        address: call.remoteAddress,
+        took: runtime.monotonic() - call.startedAt,
+      });
+    const fail = (thrown: unknown) => {
+      const error = asAppError(thrown);
+      if (!call.res.destroyed) answer(call, error);
+      finish(error.code.startsWith('upstream_') ? 'upstream_error' : 'refused', error.status);
+    };
+
+    const walk = () =>
+      ready(authenticate(call), who => {
+        principal = who;
+        return ready(find(who), destination => {
+          upstream = destination.upstream;
+          authorize(who, upstream);
+          return ready(vault.credentialFor(who, upstream), credential =>
+            ready(gatherSmall(call), () => send(who, destination, credential)),
+          );
+        });
+      });
+
+    function send(who: Principal, destination: Destination, credential: Credential | null): void {
+      const { upstream, path } = destination;
+      const transport = deps.transportTo(upstream);
+      const renewable = credential !== null && credential.source !== null;
+      const first = new Exchange(call, upstream, () => renewable && call.body.repeatable, {
+        finished: finish,
+        failed: fail,
+        refused: () => {
+          again(who, destination, credential!, transport).catch(fail);
+        },
+      });
+      first.start(transport, path, credential, call.body.outbound());
+    }
+
+    /** The upstream refused the token: once a newer one, else the client hears the refusal itself. */
+    async function again(
+      who: Principal,
+      destination: Destination,
+      refused: Credential,
+      transport: Transport,
+    ): Promise<void> {
+      const { upstream, path } = destination;
+      const renewed = await vault.renew(who, upstream, refused);
+      if (call.res.destroyed) return finish('abandoned', 0);
+      const second = new Exchange(call, upstream, () => false, {
+        finished: finish,
+        failed: fail,
+        refused: () => {},
+      });
+      second.start(transport, path, renewed ?? refused, call.body.outbound());
+    }
+
+    try {
+      const walking = walk();
+      if (walking instanceof Promise) walking.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  return { authenticate, handle };
+}
+
+/** A small body is gathered, so that it leaves in one piece (performance.md rule 3). */
+function gatherSmall(call: Call): undefined | Promise<undefined> {
+  const { body } = call;
+  if (body.empty || !body.small) return undefined;
+  return body.gather(() => false).then(() => undefined);
+}

@@ -1,0 +1,94 @@
+import type { Credential } from '../terms/credential.ts';
+import type { UpstreamKind } from '../terms/upstream.ts';
+
+/** What any upstream may be told by the client. Everything else stays here (rule 2). */
+const COMMON = [
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'baggage',
+  'cache-control',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'idempotency-key',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'prefer',
+  'range',
+  'traceparent',
+  'tracestate',
+  'user-agent',
+  'x-request-id',
+];
+const OPENAI = [
+  'openai-beta',
+  'openai-organization',
+  'openai-project',
+  'anthropic-beta',
+  'anthropic-version',
+  'http-referer',
+  'x-title',
+];
+const WEB = ['content-disposition', 'content-md5', 'digest', 'last-event-id', 'pragma', 'x-requested-with'];
+
+const ALLOWED: Record<UpstreamKind, ReadonlySet<string>> = {
+  openai: new Set([...COMMON, ...OPENAI]),
+  openapi: new Set([...COMMON, ...WEB]),
+  http: new Set([...COMMON, ...WEB]),
+  mcp: new Set([...COMMON, 'last-event-id', 'mcp-protocol-version', 'mcp-session-id']),
+  terminal: new Set([...COMMON, ...WEB, 'x-session-id']),
+};
+
+/** Headers of which a second one is no addition but a contradiction; the first counts, as it did when the request was authorized. */
+const SINGLE = new Set([
+  'content-type',
+  'content-encoding',
+  'idempotency-key',
+  'range',
+  'traceparent',
+  'user-agent',
+  'x-request-id',
+]);
+
+/** The official SDKs' telemetry. */
+const STAINLESS = 'x-stainless-';
+
+/**
+ * The headers an upstream gets: of the client's an allowlist by kind, less what `Connection` names (RFC 9110 section 7.6.1), then ours.
+ * @param rawHeaders names and values in turn, as received
+ * @param connection the client's `Connection` header
+ */
+export function outboundHeaders(
+  kind: UpstreamKind,
+  rawHeaders: readonly string[],
+  connection: string | undefined,
+  credential: Credential | null,
+): string[] {
+  const allowed = ALLOWED[kind];
+  const hop = hopHeaders(connection);
+  const ours = credential?.header;
+  const out: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    if (!(allowed.has(name) || (kind === 'openai' && name.startsWith(STAINLESS)))) continue;
+    if (name === ours || hop?.has(name)) continue;
+    if (SINGLE.has(name) && has(out, name)) continue;
+    out.push(name, rawHeaders[i + 1]!);
+  }
+  if (credential !== null) out.push(credential.header, credential.value);
+  return out;
+}
+
+function hopHeaders(connection: string | undefined): Set<string> | null {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null;
+  return new Set(connection.split(',').map(name => name.trim().toLowerCase()));
+}
+
+function has(headers: readonly string[], name: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return true;
+  return false;
+}

@@ -1,0 +1,17 @@
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+
+/** How one call ended, for the audit, the metrics and the log. Made on the hot path: plain and small. */
+export interface Outcome {
+  readonly principal: Principal | null;
+  readonly upstream: Upstream | null;
+  /** `ok`, `client_error`, `upstream_error`, `refused` (by us), `broken` (upstream died midway), `abandoned` (client left). */
+  readonly result: 'ok' | 'client_error' | 'upstream_error' | 'refused' | 'broken' | 'abandoned';
+  /** As the client saw it; 0 when it saw none. */
+  readonly status: number;
+  readonly method: string;
+  readonly requestId: string;
+  readonly address: string | undefined;
+  /** Milliseconds from the request's head to the response's end. */
+  readonly took: number;
+}

@@ -1,0 +1,63 @@
+import type { AppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { Call } from './call.ts';
+import type { Forward } from './forward.ts';
+import { listModels, type ModelListDeps } from './model-list.ts';
+import { findNamed } from './named.ts';
+import { findByModel, usableModels } from './openai.ts';
+import { whoami } from './whoami.ts';
+
+/** Answers one call, whatever becomes of it. */
+export type CallHandler = (call: Call) => void;
+
+/** The data plane's prefixes and who answers them; the longest one that fits is taken. */
+export function forwardRoutes(
+  deps: ModelListDeps & {
+    forward: Forward;
+    upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
+    may(principal: Principal, upstream: Upstream): boolean;
+    /** Renders an error as problem details (RFC 9457), and in the OpenAI shape. */
+    answerProblem(call: Call, error: AppError): void;
+    answerOpenai(call: Call, error: AppError): void;
+    /** Answers with JSON from a handler, errors included. */
+    answerJson(
+      call: Call,
+      make: () => Promise<{ body: unknown; headers?: Record<string, string> }>,
+      error: (call: Call, error: AppError) => void,
+    ): void;
+  },
+): { prefix: string; handle: CallHandler }[] {
+  const { forward, upstreams } = deps;
+
+  const models = async (call: Call) => {
+    const principal = await forward.authenticate(call);
+    const { models, missing } = await listModels(principal, usableModels(principal, deps), deps);
+    const headers: Record<string, string> =
+      missing.length > 0 ? { 'x-sallyport-incomplete': missing.join(', ') } : {};
+    return { body: { object: 'list', data: models }, headers };
+  };
+
+  const openai: CallHandler = call => {
+    if (call.path === '/v1/models' && call.req.method === 'GET')
+      deps.answerJson(call, () => models(call), deps.answerOpenai);
+    else forward.handle(call, principal => findByModel(call, principal, deps), deps.answerOpenai);
+  };
+
+  return [
+    { prefix: '/v1', handle: openai },
+    {
+      prefix: '/u/whoami',
+      handle: call =>
+        deps.answerJson(
+          call,
+          async () => ({ body: await whoami(call, await forward.authenticate(call), deps) }),
+          deps.answerProblem,
+        ),
+    },
+    {
+      prefix: '/u',
+      handle: call => forward.handle(call, () => findNamed(call, upstreams), deps.answerProblem),
+    },
+  ];
+}

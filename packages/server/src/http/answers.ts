@@ -1,0 +1,119 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AppError, asAppError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+
+/** What an answer needs of a call. */
+interface Answerable {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+}
+
+/** An error as problem details (RFC 9457). */
+export function problem(error: AppError): Record<string, unknown> {
+  return {
+    type: `urn:sallyport:${error.code}`,
+    title: TITLES[error.status] ?? 'Error',
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    ...(error.action === null ? {} : { action: error.action }),
+  };
+}
+
+/** An error in the shape that OpenAI's clients read. */
+function openaiError(error: AppError): Record<string, unknown> {
+  const type =
+    error.status === 401
+      ? 'authentication_error'
+      : error.status === 403
+        ? 'permission_error'
+        : error.status >= 500
+          ? 'server_error'
+          : 'invalid_request_error';
+  return {
+    error: {
+      message: error.message,
+      type,
+      param: null,
+      code: error.code,
+      ...(error.action === null ? {} : { action: error.action }),
+    },
+  };
+}
+
+const TITLES: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Content Too Large',
+  421: 'Misdirected Request',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+export interface Answers {
+  problem(call: Answerable, error: AppError): void;
+  openai(call: Answerable, error: AppError): void;
+  json(
+    call: Answerable,
+    make: () => Promise<{ body: unknown; headers?: Record<string, string> }>,
+    onError: (call: Answerable, error: AppError) => void,
+  ): void;
+}
+
+/** How the data plane's own answers are written: errors of ours in the shape that the surface speaks, with the cause in the log only. */
+export function createAnswers(log: Logger): Answers {
+  function write(
+    call: Answerable,
+    status: number,
+    type: string,
+    body: unknown,
+    headers: Record<string, string>,
+  ): void {
+    const { req, res } = call;
+    if (res.headersSent || res.destroyed) {
+      res.destroy();
+      return;
+    }
+    const text = JSON.stringify(body);
+    // A body that nobody reads would keep the connection; what has not been read by now is not going to be.
+    if (!req.complete) headers = { ...headers, connection: 'close' };
+    res.writeHead(status, {
+      'content-type': type,
+      'content-length': Buffer.byteLength(text),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': call.requestId,
+      ...headers,
+    });
+    res.end(text);
+    if (!req.complete) req.resume();
+  }
+
+  function writeError(call: Answerable, error: AppError, type: string, body: Record<string, unknown>): void {
+    if (error.status >= 500)
+      log.error({ requestId: call.requestId, code: error.code, err: error.cause ?? error }, error.message);
+    write(call, error.status, type, body, error.headers);
+  }
+
+  return {
+    problem: (call, error) => writeError(call, error, 'application/problem+json', problem(error)),
+    openai: (call, error) => writeError(call, error, 'application/json', openaiError(error)),
+    json(call, make, onError) {
+      make().then(
+        ({ body, headers }) => write(call, 200, 'application/json', body, headers ?? {}),
+        (error: unknown) => onError(call, asAppError(error)),
+      );
+    },
+  };
+}

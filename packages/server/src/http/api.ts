@@ -1,0 +1,122 @@
+import formbody from '@fastify/formbody';
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  fastify,
+} from 'fastify';
+import {
+  type FastifyPluginAsyncZod,
+  hasZodFastifySchemaValidationErrors,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { AppError, asAppError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import { ready } from '../platform/ready.ts';
+import type { Principal } from '../terms/principal.ts';
+import { problem } from './answers.ts';
+import { setPageHeaders } from './guards.ts';
+import type { Policy } from './policy.ts';
+
+/** A request body of the API is a form or a small JSON object. */
+const BODY_LIMIT = 256 * 1024;
+
+export interface ApiDeps {
+  /** With the cross-site guard behind it. */
+  authenticate(request: Parameters<FastifyInstance['routing']>[0]): Principal | Promise<Principal>;
+  log: Logger;
+  requestId(): string;
+  plugins: readonly (FastifyPluginAsync | FastifyPluginAsyncZod)[];
+}
+
+/**
+ * Everything that is not the data plane: the API, from schemas, and the pages. Who may call a route is written at the route; one that says
+ * nothing does not build (rule 8).
+ */
+export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
+  const api = fastify({
+    loggerInstance: deps.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT,
+    genReqId: deps.requestId,
+    requestIdHeader: false,
+    trustProxy: false,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
+    ajv: { customOptions: { allErrors: false } },
+  });
+  api.setValidatorCompiler(validatorCompiler);
+  api.setSerializerCompiler(serializerCompiler);
+  api.decorateRequest('principal', null as unknown as Principal);
+
+  api.addHook('onRoute', route => {
+    if (route.config?.policy === undefined)
+      throw new Error(`route ${route.method} ${route.url} has no policy`);
+  });
+  api.addHook('onRequest', async (request, reply) => {
+    setPageHeaders(reply.raw);
+    reply.raw.setHeader('x-request-id', request.id);
+    reply.raw.setHeader('cache-control', 'no-store');
+    await admit(request.routeOptions.config.policy, request);
+  });
+
+  async function admit(
+    policy: Policy | undefined,
+    request: { raw: Parameters<ApiDeps['authenticate']>[0]; principal: Principal },
+  ): Promise<void> {
+    // Fastify's own 404 has no route, so no policy, and tells nothing.
+    if (policy === undefined || policy === 'public') return;
+    request.principal = await ready(deps.authenticate(request.raw), principal => principal);
+    if (request.principal.proof === 'anonymous') {
+      throw new AppError('unauthenticated', 'This needs somebody who is signed in.', {
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+    }
+    if (policy === 'admin' && !request.principal.admin)
+      throw new AppError('forbidden', 'Only admins may do this.');
+  }
+
+  api.setNotFoundHandler(() => {
+    throw new AppError('not_found', 'There is nothing at this path.');
+  });
+  api.setErrorHandler((thrown: FastifyError, request, reply) => {
+    const error = translated(thrown);
+    if (error.status >= 500)
+      request.log.error(
+        { requestId: request.id, code: error.code, err: error.cause ?? error },
+        error.message,
+      );
+    return reply
+      .code(error.status)
+      .headers(error.headers)
+      .type('application/problem+json')
+      .serializer(JSON.stringify)
+      .send(problem(error));
+  });
+
+  await api.register(formbody, { bodyLimit: BODY_LIMIT });
+  for (const plugin of deps.plugins) await api.register(plugin as FastifyPluginAsync);
+  await api.ready();
+  return api;
+}
+
+/** Fastify's own refusals (a body too large, no JSON, a schema that does not fit) as ours. */
+function translated(error: FastifyError): AppError {
+  if (error instanceof AppError) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const said = error.validation.map(
+      issue =>
+        `${issue.instancePath.slice(1).replaceAll('/', '.') || error.validationContext}: ${issue.message}`,
+    );
+    return new AppError('bad_request', said.join('; '));
+  }
+  if (error.statusCode === 413)
+    return new AppError('body_too_large', `The body is larger than ${BODY_LIMIT / 1024} KiB.`);
+  if (error.statusCode !== undefined && error.statusCode < 500)
+    return new AppError(
+      'bad_request',
+      'The request cannot be read: its body or content-type is not what this path takes.',
+    );
+  return asAppError(error);
+}
