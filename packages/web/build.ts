@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const here = import.meta.dirname;
-const stampFile = join(here, 'dist', '.stamp');
+const dist = join(here, 'dist');
+const stampFile = join(dist, '.stamp');
 const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package.json', 'build.ts'];
 
 /** One hash over everything the build reads, so that `npm start` builds only what changed. */
@@ -40,8 +41,12 @@ export async function buildConsole(options: { force?: boolean } = {}): Promise<b
   if (have === wanted && options.force !== true) return false;
   // Vite is loaded only when there is something to build: a start with a fresh console stays quick.
   const { build } = await import('vite');
-  await build({ configFile: join(here, 'vite.config.ts'), mode: 'production' });
-  writeFileSync(stampFile, wanted);
+  // Built beside, then put in place at once: a gateway that starts meanwhile never reads half a console.
+  const beside = join(here, `dist.${process.pid}`);
+  await build({ configFile: join(here, 'vite.config.ts'), mode: 'production', build: { outDir: beside } });
+  writeFileSync(join(beside, '.stamp'), wanted);
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(beside, dist);
   return true;
 }
 

@@ -13,7 +13,6 @@ export function Button({
   ...rest
 }: { look?: Look; busy?: boolean } & Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className'>) {
   return (
-    // biome-ignore lint/a11y/useButtonType: it is given, `button` unless said otherwise
     <button
       type={type}
       className={`button ${look}`}

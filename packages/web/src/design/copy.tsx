@@ -32,6 +32,7 @@ export function Takeaway({ text, what }: { text: string; what: string }) {
   return (
     <figure className="takeaway">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1) */}
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is for controls; this only names what scrolls */}
       <pre tabIndex={0} role="group" aria-label={what}>
         <code>{text}</code>
       </pre>

@@ -1,5 +1,8 @@
-import type { ReactNode } from 'react';
+import { createContext, type ReactNode, useContext } from 'react';
 import './course.css';
+
+/** The heading level of things in a list: one below the heading they stand under. */
+export const CourseLevel = createContext<'h2' | 'h3'>('h2');
 
 /** A list as courses of stone: one thing a course, the same at every width. */
 export function Courses({ label, children }: { label: string; children: ReactNode }) {
@@ -19,10 +22,11 @@ export function Course(props: {
   dim?: boolean;
   children?: ReactNode;
 }) {
+  const Heading = useContext(CourseLevel);
   return (
     <li className={props.dim === true ? 'course dim' : 'course'}>
       <div className="course-head">
-        <h3 className="course-title">{props.title}</h3>
+        <Heading className="course-title">{props.title}</Heading>
         {props.marks !== undefined && <div className="course-marks">{props.marks}</div>}
       </div>
       {props.facts !== undefined && <Facts facts={props.facts} />}

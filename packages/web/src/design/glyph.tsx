@@ -45,6 +45,7 @@ export function Arch() {
       aria-hidden="true"
       focusable="false"
     >
+      <path className="arch-way" d={`M${at(INNER, 0)} A${INNER} ${INNER} 0 0 1 ${at(INNER, 1)}z`} />
       {Array.from({ length: STONES }, (_, index) => {
         const keystone = index === (STONES - 1) / 2;
         const outer = OUTER + (keystone ? 10 : 0);

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from 'react';
+import { CourseLevel } from '../design/course.tsx';
 
 let first = true;
 
@@ -60,7 +61,7 @@ export function Section({
         </div>
         {actions !== undefined && <div className="page-actions">{actions}</div>}
       </header>
-      {children}
+      <CourseLevel value="h3">{children}</CourseLevel>
     </section>
   );
 }

@@ -56,8 +56,10 @@ export function Shell({ children }: { children: ReactNode }) {
             <NavList links={MINE} path={path} />
             {me.user.admin && (
               <>
-                <h2 className="nav-title">Admin</h2>
-                <NavList links={ADMIN} path={path} />
+                <p className="nav-title" id="nav-admin">
+                  Admin
+                </p>
+                <NavList links={ADMIN} path={path} labelledBy="nav-admin" />
               </>
             )}
           </nav>
@@ -71,9 +73,14 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-function NavList({ links, path }: { links: readonly (readonly [string, string])[]; path: string }) {
+function NavList(props: {
+  links: readonly (readonly [string, string])[];
+  path: string;
+  labelledBy?: string;
+}) {
+  const { links, path } = props;
   return (
-    <ul className="nav">
+    <ul className="nav" aria-labelledby={props.labelledBy}>
       {links.map(([to, name]) => (
         <li key={to}>
           <Link to={to} aria-current={path === to ? 'page' : undefined}>

@@ -49,6 +49,9 @@ export function Grants() {
   );
 }
 
+const expiryWord = (at: string | null) =>
+  at !== null && Date.parse(at) <= Date.now() ? 'Access token expired' : 'Access token expires';
+
 function GrantCourse({ of: grant, onDisconnect }: { of: Grant; onDisconnect: () => void }) {
   const spent = grant.state === 'reauth_required';
   return (
@@ -56,7 +59,7 @@ function GrantCourse({ of: grant, onDisconnect }: { of: Grant; onDisconnect: () 
       title={grant.provider_name}
       marks={<Mark tone={spent ? 'wait' : 'good'}>{spent ? 'Reconnect needed' : 'Ready'}</Mark>}
       facts={[
-        ['Access token expires', <Moment key="e" at={grant.expires_at} none="unknown" />],
+        [expiryWord(grant.expires_at), <Moment key="e" at={grant.expires_at} none="unknown" />],
         [
           'Last refresh',
           <span key="r">

@@ -80,7 +80,7 @@ function KeyCourse({ of: key, onRevoke }: { of: Key; onRevoke: () => void }) {
         ['Last used', <Moment key="u" at={key.used_at} none="not yet" />],
         ['Made', <Moment key="c" at={key.created_at} />],
         key.revoked_at === null
-          ? ['Expires', <Moment key="e" at={key.expires_at} />]
+          ? [expired ? 'Expired' : 'Expires', <Moment key="e" at={key.expires_at} />]
           : ['Revoked', <Moment key="r" at={key.revoked_at} />],
       ]}
       actions={

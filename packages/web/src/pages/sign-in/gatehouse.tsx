@@ -12,14 +12,18 @@ export function Gatehouse({ title, children }: { title: string; children: ReactN
   return (
     <main className="gatehouse">
       <div className="gate">
-        <Arch />
-        <div className="gate-door">
+        <div className="gate-head">
+          <Arch />
           <div className="gate-sign">
             <Glyph size={44} />
             <p className="gate-name">Sallyport</p>
           </div>
-          <h1>{title}</h1>
-          {children}
+        </div>
+        <div className="gate-way">
+          <div className="gate-door">
+            <h1>{title}</h1>
+            {children}
+          </div>
         </div>
       </div>
       <div className="gate-foot">

@@ -3,6 +3,7 @@ import { Button } from '../../../design/button.tsx';
 import { Course, Courses } from '../../../design/course.tsx';
 import { Mark } from '../../../design/mark.tsx';
 import { Loaded, Note } from '../../../design/state.tsx';
+import { announce } from '../../../live/announce.tsx';
 import { useResource } from '../../../live/resource.ts';
 import { Page } from '../../../shell/page.tsx';
 
@@ -21,7 +22,16 @@ export function HealthPage() {
           What <code>sallyport doctor</code> finds, and what to do about it.
         </>
       }
-      actions={<Button onClick={health.reload}>Check again</Button>}
+      actions={
+        <Button
+          onClick={() => {
+            health.reload();
+            announce('Checking again…');
+          }}
+        >
+          Check again
+        </Button>
+      }
     >
       <Loaded of={health}>{({ checks }) => <Checks checks={checks} />}</Loaded>
     </Page>

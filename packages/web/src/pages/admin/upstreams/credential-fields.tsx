@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 import type { CredentialView, List, ProviderRecord, UpstreamKind } from '../../../api/types.ts';
 import { Choice, Group, SelectField, TextField } from '../../../design/field.tsx';
 import { useResource } from '../../../live/resource.ts';
@@ -16,19 +16,27 @@ export function CredentialFields({
   return (
     <Group legend="What the upstream receives">
       {CREDENTIAL_RULES.map(rule => (
-        <Choice
-          key={rule.use}
-          type="radio"
-          name="use"
-          value={rule.use}
-          label={rule.name}
-          help={rule.sentence}
-          checked={use === rule.use}
-          onChange={() => setUse(rule.use)}
-        />
+        <Fragment key={rule.use}>
+          <Choice
+            type="radio"
+            name="use"
+            value={rule.use}
+            label={rule.name}
+            help={rule.sentence}
+            checked={use === rule.use}
+            onChange={() => setUse(rule.use)}
+          />
+          {use === rule.use && rule.use !== 'none' && (
+            <div className="under">
+              {rule.use === 'key' ? (
+                <KeyFields credential={credential} />
+              ) : (
+                <SignInFields credential={credential} kind={kind} />
+              )}
+            </div>
+          )}
+        </Fragment>
       ))}
-      {use === 'key' && <KeyFields credential={credential} />}
-      {use === 'sign-in' && <SignInFields credential={credential} kind={kind} />}
     </Group>
   );
 }

@@ -139,7 +139,7 @@ function AccessFields({ upstream }: { upstream: UpstreamRecord | null }) {
         onChange={() => setWho('some')}
       />
       {who === 'some' && (
-        <div className="pair">
+        <div className="pair under">
           <TextField
             label="Groups"
             name="groups"

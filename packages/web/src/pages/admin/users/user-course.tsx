@@ -45,7 +45,7 @@ export function UserCourse(props: {
           <>
             <Button
               onClick={() => props.onAdmin(!user.admin)}
-              aria-label={user.admin ? `Take the admin role from ${label}` : `Make ${label} an admin`}
+              aria-label={`${user.admin ? 'Not admin' : 'Make admin'}: ${label}`}
             >
               {user.admin ? 'Not admin' : 'Make admin'}
             </Button>
