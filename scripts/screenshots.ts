@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
+import { findChromium, launchChromium } from '../packages/web/test/chromium.ts';
 import { startFixtureGateway } from '../packages/web/test/fixture-gateway.ts';
 
 /**
@@ -59,17 +60,9 @@ let faults = 0;
 
 mkdirSync(out, { recursive: true });
 const gateway = await startFixtureGateway();
-const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--headless',
-    '--disable-gpu',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const executable = findChromium();
+if (executable === null) throw new Error('no Chromium was found: set CHROMIUM_PATH');
+const browser = await launchChromium(executable);
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const theme of ['light', 'dark'] as const) {
     const context = await browser.newContext({ viewport, colorScheme: theme, reducedMotion: 'reduce' });

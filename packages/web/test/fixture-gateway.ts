@@ -9,9 +9,7 @@ type Item = Record<string, unknown> & { id: string };
  * The console in front of canned data, for developing it and for its screenshots: the API's contract without a gateway.
  * Nothing is checked, nothing is kept. Tests of the product boot a whole gateway instead.
  */
-export async function startFixtureGateway(
-  options: { port?: number } = {},
-): Promise<{ url: string; data: Data; close(): Promise<void> }> {
+export async function startFixtureGateway(options: { port?: number } = {}): Promise<FixtureGateway> {
   await buildConsole();
   const app = Fastify({ forceCloseConnections: true });
   const data: Data = { lists: lists() as unknown as Data['lists'], signedIn: true };
@@ -52,7 +50,18 @@ export async function startFixtureGateway(
     request.raw.on('close', () => streams.delete(reply));
   });
   const url = await app.listen({ port: options.port ?? 0, host: '127.0.0.1' });
-  return { url, data, close: () => app.close() };
+  const endSession = () => {
+    for (const stream of streams) stream.raw.end('event: end\ndata: {}\n\n');
+  };
+  return { url, data, endSession, close: () => app.close() };
+}
+
+export interface FixtureGateway {
+  url: string;
+  /** What it answers; changed at will. */
+  data: Data;
+  endSession(): void;
+  close(): Promise<void>;
 }
 
 export interface Data {

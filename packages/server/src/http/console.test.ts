@@ -45,7 +45,6 @@ test('every page is the same document, never from a cache, under a policy withou
       "style-src 'self'",
       "frame-ancestors 'none'",
       "base-uri 'none'",
-      "object-src 'none'",
     ]) {
       assert.ok(policy.includes(part), part);
     }

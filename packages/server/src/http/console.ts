@@ -1,19 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../platform/errors.ts';
 import { type ConsoleFile, findConsole, readConsole } from './console-files.ts';
-
-/** Nothing inline, nothing from elsewhere, in no frame: the console needs no more, and an injected script gets no more. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "object-src 'none'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-].join('; ');
+import { PAGE_HEADERS } from './guards.ts';
 
 /** The console's own pages; every one is the same document, and its router does the rest. */
 const PAGES = ['/', '/account', '/admin', '/admin/*', '/sign-in', '/invite/:token'];
@@ -22,7 +10,7 @@ const NOT_BUILT: ConsoleFile = {
   type: 'text/html; charset=utf-8',
   body: Buffer.from(
     '<!doctype html><html lang="en"><title>Sallyport</title><h1>The console was not built</h1>' +
-      '<p>The gateway itself runs. Run <code>npm start</code>, or <code>npm run build -w packages/web</code> and restart it.</p></html>',
+      '<p>The gateway itself runs. Run <code>npm run build -w packages/web</code> and start it again; <code>npm start</code> does both.</p></html>',
   ),
   gzip: null,
 };
@@ -36,37 +24,28 @@ export function consoleRoutes(deps: { dir?: string | null } = {}): FastifyPlugin
   const dir = deps.dir === undefined ? findConsole() : deps.dir;
   const files = dir === null ? new Map<string, ConsoleFile>() : readConsole(dir);
   const index = files.get('/index.html');
+  const open = { config: { policy: 'public' }, schema: { hide: true } } as const;
 
   return async app => {
     for (const url of PAGES) {
-      app.get(url, { config: { policy: 'public' }, schema: { hide: true } }, (request, reply) => {
-        reply.header('cache-control', 'no-store');
-        return send(request, reply.code(index === undefined ? 503 : 200), index ?? NOT_BUILT);
+      app.get(url, open, (request, reply) => {
+        reply.header('cache-control', 'no-store').code(index === undefined ? 503 : 200);
+        return send(request, reply, index ?? NOT_BUILT);
       });
     }
     for (const url of ['/assets/*', '/theme.js', '/favicon.svg']) {
       const lasting = url === '/assets/*' ? 'public, max-age=31536000, immutable' : 'no-cache';
-      app.get(url, { config: { policy: 'public' }, schema: { hide: true } }, (request, reply) => {
+      app.get(url, open, (request, reply) => {
         const file = files.get(request.url.split('?', 1)[0]!);
         if (file === undefined) throw new AppError('not_found', 'The console has no such file.');
-        reply.header('cache-control', lasting);
-        return send(request, reply, file);
+        return send(request, reply.header('cache-control', lasting), file);
       });
     }
   };
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, file: ConsoleFile): FastifyReply {
-  reply.headers({
-    'content-type': file.type,
-    'content-security-policy': CONTENT_SECURITY_POLICY,
-    'x-content-type-options': 'nosniff',
-    // An invitation's token stands in a page's address: it is told to nobody.
-    'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin',
-    'cross-origin-resource-policy': 'same-origin',
-    vary: 'accept-encoding',
-  });
+  reply.headers({ ...PAGE_HEADERS, 'content-type': file.type, vary: 'accept-encoding' });
   if (file.gzip !== null && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
     return reply.header('content-encoding', 'gzip').send(file.gzip);
   }

@@ -6,7 +6,8 @@ import { Failure } from '../../design/state.tsx';
 import { useAct } from '../../live/act.ts';
 import { leave } from '../../router/router.tsx';
 
-export function LocalSignIn({ returnTo }: { returnTo: string }) {
+/** @param alone whether there is no provider above it, which makes this the way in */
+export function LocalSignIn({ returnTo, alone }: { returnTo: string; alone: boolean }) {
   const act = useAct();
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -25,7 +26,7 @@ export function LocalSignIn({ returnTo }: { returnTo: string }) {
       <TextField label="Email" name="email" type="email" autoComplete="username" required />
       <TextField label="Password" name="password" type="password" autoComplete="current-password" required />
       {act.error !== null && <Failure error={act.error} />}
-      <Button type="submit" look="solid" busy={act.busy}>
+      <Button type="submit" look={alone ? 'solid' : 'plain'} busy={act.busy}>
         Sign in
       </Button>
     </form>

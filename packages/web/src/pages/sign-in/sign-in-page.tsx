@@ -60,7 +60,7 @@ function Ways({ options, returnTo }: { options: SignInOptions; returnTo: string 
         </div>
       )}
       {!noProviders && options.local_accounts && <p className="gate-or">or with a local account</p>}
-      {options.local_accounts && <LocalSignIn returnTo={returnTo} />}
+      {options.local_accounts && <LocalSignIn returnTo={returnTo} alone={noProviders} />}
     </>
   );
 }
