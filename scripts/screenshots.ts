@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
 import { findChromium, launchChromium } from '../packages/web/test/chromium.ts';
 import { startFixtureGateway } from '../packages/web/test/fixture-gateway.ts';
@@ -54,7 +54,6 @@ const SIZES = {
   phone: { width: 390, height: 844 },
   narrow: { width: 320, height: 640 },
 };
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const out = resolve(import.meta.dirname, '..', options.out);
 let faults = 0;
 
@@ -112,17 +111,11 @@ async function growToFit(page: Page): Promise<void> {
   await page.setViewportSize({ width: page.viewportSize()!.width, height });
 }
 
-interface Axe {
-  run(): Promise<{
-    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-  }>;
-}
-
 /** axe comes in by the debugger, not as a script of the page: the policy stays as it is. */
 async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
     return violations.map(
       ({ id, impact, nodes }) =>
         `axe ${impact} ${id}: ${nodes.slice(0, 3).map(node => `${node.html.slice(0, 140)} ${node.failureSummary}`)}`,

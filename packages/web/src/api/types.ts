@@ -100,7 +100,7 @@ export interface Invitation {
   expires_at: string;
 }
 
-export type Source = 'file' | 'database';
+type Source = 'file' | 'database';
 
 export interface CredentialView {
   use: string;

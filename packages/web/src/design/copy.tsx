@@ -4,7 +4,7 @@ import { Button } from './button.tsx';
 import './copy.css';
 
 /** Copies a text and says so. */
-export function CopyButton({ text, what }: { text: string; what: string }) {
+function CopyButton({ text, what }: { text: string; what: string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;

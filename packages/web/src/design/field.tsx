@@ -2,7 +2,7 @@ import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, us
 import './field.css';
 
 /** A label, its control, and a sentence that helps. */
-export function Field({
+function Field({
   label,
   help,
   children,

@@ -1,24 +1,7 @@
 import { useSyncExternalStore } from 'react';
+import { timeFromNow } from './from-now.ts';
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const absolute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
-
-const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
-  ['year', 31_536_000],
-  ['month', 2_592_000],
-  ['day', 86_400],
-  ['hour', 3600],
-  ['minute', 60],
-];
-
-/** `3 minutes ago`, `in 2 days`, `just now`. */
-export function timeFromNow(at: number, now: number): string {
-  const seconds = Math.round((at - now) / 1000);
-  for (const [unit, size] of UNITS) {
-    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
-  }
-  return seconds > 10 ? `in ${seconds} seconds` : seconds < -10 ? `${-seconds} seconds ago` : 'just now';
-}
 
 let now = Date.now();
 const listeners = new Set<() => void>();
