@@ -1,7 +1,8 @@
 import formbody from '@fastify/formbody';
+import type { FastifyError } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { asAppError } from '../platform/errors.ts';
+import { AppError } from '../platform/errors.ts';
 import type { Logout } from './logout.ts';
 import { depart } from './sign-in-routes.ts';
 
@@ -35,12 +36,10 @@ export function logoutRoutes(deps: { logout: Logout }): FastifyPluginAsyncZod {
           params: z.object({ provider: z.string().min(1).max(100) }),
           body: z.looseObject({ logout_token: z.string() }),
         },
-        // OIDC Back-Channel Logout 1.0 section 2.8: 400 with an OAuth error, and never cached, whatever was wrong with the request.
         errorHandler: (error, _request, reply) => {
-          const { status, code, message } = asAppError(error);
-          reply.code(code === 'provider_failed' ? status : 400).header('cache-control', 'no-store');
-          const description = code === 'internal' ? 'The logout token is missing.' : message;
-          return reply.send({ error: 'invalid_request', error_description: description });
+          const said = refusalOnWire(error);
+          if (said === null) throw error;
+          return reply.code(said.status).header('cache-control', 'no-store').send(said.body);
         },
       },
       async (request, reply) => {
@@ -48,5 +47,18 @@ export function logoutRoutes(deps: { logout: Logout }): FastifyPluginAsyncZod {
         return reply.header('cache-control', 'no-store').code(200).send();
       },
     );
+  };
+}
+
+/** OIDC Back-Channel Logout 1.0 section 2.8: 400 with an OAuth error for whatever is wrong with the request; null for what is wrong with us. */
+function refusalOnWire(error: FastifyError | AppError) {
+  if (error instanceof AppError) {
+    const status = error.code === 'provider_failed' ? error.status : 400;
+    return { status, body: { error: 'invalid_request', error_description: error.message } };
+  }
+  if (error.validation === undefined && (error.statusCode ?? 500) >= 500) return null;
+  return {
+    status: 400,
+    body: { error: 'invalid_request', error_description: 'A form with a logout_token is wanted.' },
   };
 }

@@ -29,6 +29,13 @@ export function missesClaims(provider: Provider, claims: Claims): boolean {
   return wanted.some(path => path !== undefined && claimAt(claims, path) === undefined);
 }
 
+/** The signed ID token over userinfo. `email_verified` speaks of the address beside it: it never crosses to one from the other source. */
+export function mergedClaims(idToken: Claims, userinfo: Claims): Claims {
+  const merged = { ...userinfo, ...idToken };
+  const other = idToken['email'] !== undefined && idToken['email'] !== userinfo['email'];
+  return other ? { ...merged, email_verified: idToken['email_verified'] } : merged;
+}
+
 /** The person of an OpenID provider. Groups that it no longer lists are gone: absent means none. */
 export function personOfClaims(provider: Provider, issuer: string, claims: Claims): Person {
   return {

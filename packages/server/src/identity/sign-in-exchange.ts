@@ -9,6 +9,7 @@ import {
 import type { Provider } from '../terms/provider.ts';
 import {
   type Claims,
+  mergedClaims,
   missesClaims,
   personOfClaims,
   personOfUserResource,
@@ -82,7 +83,7 @@ async function identified(
   const more = missesClaims(provider, idToken)
     ? await userInfo(configuration, tokens.access_token, idToken.sub)
     : {};
-  const claims = { ...more, ...idToken };
+  const claims = mergedClaims(idToken, more);
   return { claims, person: personOfClaims(provider, idToken.iss, claims) };
 }
 

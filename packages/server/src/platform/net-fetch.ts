@@ -128,7 +128,11 @@ const addressRefused = (host: string): AppError =>
     `${host} is refused: it is, or resolves to, a private address (option privateAddresses).`,
   );
 
-async function readBounded(body: AsyncIterable<Uint8Array> | null, max: number, url: URL): Promise<Buffer> {
+async function readBounded(
+  body: AsyncIterable<Uint8Array> | null,
+  max: number,
+  url: URL,
+): Promise<Buffer<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
