@@ -22,7 +22,7 @@ export function oauthFailure(error: unknown): OAuthFailure {
     status,
     cause,
     name,
-  } = error as Partial<Record<'error' | 'code' | 'status' | 'cause' | 'name', unknown>>;
+  } = (error ?? {}) as Partial<Record<'error' | 'code' | 'status' | 'cause' | 'name', unknown>>;
   const numeric = typeof status === 'number' ? status : cause instanceof Response ? cause.status : null;
   return { code: named(answer) ?? named(code) ?? named(name) ?? 'unknown', status: numeric };
 }
