@@ -4,6 +4,7 @@ import type { Topic } from '../api/types.ts';
 export type LiveState = 'connecting' | 'live' | 'lost';
 
 const MAX_WAIT = 15_000;
+const UNSEEN = 60_000;
 
 const stateListeners = new Set<() => void>();
 const changeListeners = new Set<(topic: Topic | 'everything') => void>();
@@ -19,18 +20,20 @@ function setState(next: LiveState): void {
 }
 
 /**
- * Opens the one stream that every list lives on. Whatever was missed while it was away is fetched again when it is back.
- * `onEnd` is called when the gateway ended the session, or no longer knows it.
+ * Opens the one stream that every list lives on; at each opening everything on show is fetched again, so that nothing that happened
+ * before it is missed. `onEnd` is called when the gateway ended the session, or no longer knows it.
+ * @returns stop
  */
 export function startLive(onEnd: () => void): () => void {
-  let opened = false;
+  let stopped = false;
+  let away: ReturnType<typeof setTimeout> | undefined;
+
   const open = () => {
     source = new EventSource('/api/v1/events');
     source.addEventListener('open', () => {
       wait = 500;
       setState('live');
-      if (opened) tell('everything');
-      opened = true;
+      tell('everything');
     });
     source.addEventListener('change', event => tell((JSON.parse(event.data) as { topic: Topic }).topic));
     source.addEventListener('end', () => {
@@ -48,14 +51,28 @@ export function startLive(onEnd: () => void): () => void {
   };
   const reopen = async () => {
     const answer = await fetch('/api/v1/me', { headers: { accept: 'application/json' } }).catch(() => null);
+    if (stopped) return;
     if (answer?.status === 401) onEnd();
     else open();
   };
-  const stop = () => {
+  const close = () => {
     clearTimeout(retry);
     source?.close();
     source = null;
   };
+  // A browser opens six connections to one HTTP/1 server: windows that nobody looks at give theirs back.
+  const seen = () => {
+    clearTimeout(away);
+    if (document.hidden) away = setTimeout(close, UNSEEN);
+    else if (source === null) void reopen();
+  };
+  const stop = () => {
+    stopped = true;
+    clearTimeout(away);
+    document.removeEventListener('visibilitychange', seen);
+    close();
+  };
+  document.addEventListener('visibilitychange', seen);
   open();
   return stop;
 }

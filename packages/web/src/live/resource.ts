@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useSyncExternalStore } from 'react';
 import { type ApiError, api, asApiError } from '../api/client.ts';
 import type { Topic } from '../api/types.ts';
+import { announceQuietly } from './announce.tsx';
 import { onChange } from './events.ts';
 
 /** Something of the API that a page shows. Data stays on show while it is fetched again, and when that fails. */
@@ -30,7 +31,8 @@ function entryOf(path: string, topics: readonly Topic[]): Entry {
   return entry;
 }
 
-async function load(path: string, entry: Entry): Promise<void> {
+/** @param changed the topic whose change is the reason, when there was one */
+async function load(path: string, entry: Entry, changed: Topic | null = null): Promise<void> {
   const turn = ++entry.asked;
   let next: Entry['snapshot'];
   try {
@@ -45,12 +47,13 @@ async function load(path: string, entry: Entry): Promise<void> {
   entry.text = text;
   entry.snapshot = next;
   for (const listener of entry.listeners) listener();
+  if (changed !== null) announceQuietly(`The list of ${changed} was updated.`);
 }
 
 onChange(topic => {
   for (const [path, entry] of entries) {
     if (topic !== 'everything' && !entry.topics.includes(topic)) continue;
-    if (entry.listeners.size > 0) void load(path, entry);
+    if (entry.listeners.size > 0) void load(path, entry, topic === 'everything' ? null : topic);
     else entries.delete(path);
   }
 });

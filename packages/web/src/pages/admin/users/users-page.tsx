@@ -4,6 +4,7 @@ import type { List, UserRecord } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
 import { Confirm } from '../../../design/confirm.tsx';
 import { Courses } from '../../../design/course.tsx';
+import { TextField } from '../../../design/field.tsx';
 import { Failure, Loaded } from '../../../design/state.tsx';
 import { useAct } from '../../../live/act.ts';
 import { useResource } from '../../../live/resource.ts';
@@ -12,12 +13,21 @@ import { Invitations } from './invitations.tsx';
 import { InviteDialog } from './invite-dialog.tsx';
 import { UserCourse, userLabel } from './user-course.tsx';
 
+/** From how many people on a field to find one stands above them. */
+const MANY = 12;
+
+function matches(user: UserRecord, wanted: string): boolean {
+  const words = [user.name, user.email, user.id, ...user.groups].join(' ').toLowerCase();
+  return words.includes(wanted.trim().toLowerCase());
+}
+
 const pathOf = (user: UserRecord) => `/api/v1/users/${encodeURIComponent(user.id)}`;
 
 export function UsersPage() {
   const users = useResource<List<UserRecord>>('/api/v1/users', ['users']);
   const act = useAct();
   const [asking, setAsking] = useState<{ user: UserRecord; what: 'disable' | 'remove' } | null>(null);
+  const [wanted, setWanted] = useState('');
   const [inviting, setInviting] = useState(false);
   const patch = (user: UserRecord, change: { disabled?: boolean; admin?: boolean }, said: string) =>
     act.run(() => api.patch(pathOf(user), change), said);
@@ -33,27 +43,38 @@ export function UsersPage() {
     >
       {act.error !== null && <Failure error={act.error} />}
       <Section title="People">
+        {(users.data?.items.length ?? 0) > MANY && (
+          <TextField
+            label="Find"
+            type="search"
+            value={wanted}
+            onChange={event => setWanted(event.target.value)}
+            help="A name, an address or a group."
+          />
+        )}
         <Loaded of={users}>
           {({ items }) => (
             <Courses label="Users">
-              {items.map(user => (
-                <UserCourse
-                  key={user.id}
-                  user={user}
-                  onAdmin={admin =>
-                    void patch(
-                      user,
-                      { admin },
-                      `${userLabel(user)} is ${admin ? 'an admin now' : 'no longer an admin'}.`,
-                    )
-                  }
-                  onEnable={() =>
-                    void patch(user, { disabled: false }, `${userLabel(user)} may sign in again.`)
-                  }
-                  onDisable={() => setAsking({ user, what: 'disable' })}
-                  onRemove={() => setAsking({ user, what: 'remove' })}
-                />
-              ))}
+              {items
+                .filter(user => matches(user, wanted))
+                .map(user => (
+                  <UserCourse
+                    key={user.id}
+                    user={user}
+                    onAdmin={admin =>
+                      void patch(
+                        user,
+                        { admin },
+                        `${userLabel(user)} is ${admin ? 'an admin now' : 'no longer an admin'}.`,
+                      )
+                    }
+                    onEnable={() =>
+                      void patch(user, { disabled: false }, `${userLabel(user)} may sign in again.`)
+                    }
+                    onDisable={() => setAsking({ user, what: 'disable' })}
+                    onRemove={() => setAsking({ user, what: 'remove' })}
+                  />
+                ))}
             </Courses>
           )}
         </Loaded>
