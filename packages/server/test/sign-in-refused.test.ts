@@ -61,7 +61,7 @@ test('an answer without state, with a state never given out, or with one already
 });
 
 test('a state from another browser is refused, and leaves the sign-in to its own browser', async t => {
-  const { provider, browser, login, url, refusal, sessionCount } = await corpGround(t);
+  const { provider, browser, login, refusal, sessionCount } = await corpGround(t);
   const callback = await stopAtRedirect(provider, browser, login);
   const other = createBrowser();
   assert.equal((await other.get(callback)).status, 400);
@@ -71,7 +71,7 @@ test('a state from another browser is refused, and leaves the sign-in to its own
 });
 
 test('a sign-in that took longer than ten minutes is refused', async t => {
-  const { provider, browser, login, url, refusal, runtime } = await corpGround(t);
+  const { provider, browser, login, refusal, runtime } = await corpGround(t);
   const callback = await stopAtRedirect(provider, browser, login);
   runtime.ahead = 601_000;
   assert.equal((await browser.get(callback)).status, 400);
@@ -79,7 +79,7 @@ test('a sign-in that took longer than ten minutes is refused', async t => {
 });
 
 test('fifty parallel answers to one state make one session', async t => {
-  const { provider, browser, login, url, sessionCount } = await corpGround(t);
+  const { provider, browser, login, sessionCount } = await corpGround(t);
   const callback = await stopAtRedirect(provider, browser, login);
   const pages = await Promise.all(Array.from({ length: 50 }, () => browser.once(callback)));
   assert.equal(pages.filter(page => page.status === 303).length, 1);
@@ -124,7 +124,7 @@ test('mix-up: the answer of one provider is refused at the callback of another, 
 });
 
 test('what a provider writes into its error never reaches the page, the log or the audit', async t => {
-  const { provider, browser, login, url, refusal, logged, events } = await corpGround(t);
+  const { provider, browser, login, refusal, logged, events } = await corpGround(t);
   const callback = new URL(await stopAtRedirect(provider, browser, login));
   callback.searchParams.delete('code');
   callback.searchParams.set('error', 'access_denied');
@@ -155,7 +155,7 @@ test('a return path that leads elsewhere is refused', async t => {
 });
 
 test('HEAD neither starts nor finishes a sign-in', async t => {
-  const { provider, browser, login, url, db } = await corpGround(t);
+  const { provider, browser, login, db } = await corpGround(t);
   const callback = await stopAtRedirect(provider, browser, login);
   const before = (await db.selectFrom('sign_ins').selectAll().execute()).length;
   for (const target of [login, callback]) await fetch(target, { method: 'HEAD', redirect: 'manual' });

@@ -161,3 +161,10 @@ test('a provider that is away is a page that says so, and sign-in works once it 
   runtime.ahead = 2_000;
   assert.equal((await provider.signIn(browser, login)).status, 200);
 });
+
+test('who opens this machine under its other name still signs in', async t => {
+  const { provider, browser, login, url } = await corpGround(t);
+  const page = await provider.signIn(browser, `${login.replace('localhost', '127.0.0.1')}?return_to=/there`);
+  assert.equal(page.url, `${url}/there`);
+  assert.equal(who(page).email, 'alice@corp.example');
+});

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { asAppError } from '../platform/errors.ts';
+import { isLoopbackHost } from '../platform/net.ts';
 import type { Provider } from '../terms/provider.ts';
 import type { Departure, Family, SignIn, Visitor } from './sign-in.ts';
 import { refusedPage, signInPage } from './sign-in-pages.ts';
@@ -53,11 +54,14 @@ export function signInRoutes(deps: {
       app.get(
         `/${family}/:provider/login`,
         { ...open, schema: { params: oneProvider, querystring: wanted } },
-        async (request, reply) =>
-          depart(
-            reply,
-            await signIn.leave(request.params.provider, family, request.query.return_to, visitorOf(request)),
-          ),
+        async (request, reply) => {
+          // The provider returns to publicUrl: a cookie set under this machine's other name would not be there.
+          if (isOtherLoopbackName(request.host, publicUrl))
+            return reply.redirect(publicUrl.origin + request.url, 303);
+          const { provider } = request.params;
+          const departure = await signIn.leave(provider, family, request.query.return_to, visitorOf(request));
+          return depart(reply, departure);
+        },
       );
 
       app.get(
@@ -94,6 +98,14 @@ export const visitorOf = (request: FastifyRequest): Visitor => ({
 export function depart(reply: FastifyReply, { location, setCookies }: Departure): FastifyReply {
   if (setCookies.length > 0) reply.header('set-cookie', [...setCookies]);
   return reply.redirect(location, 303);
+}
+
+/** `127.0.0.1:8080` for `http://localhost:8080`. The same port: it is this listener, not a proxy that wrote another Host and would loop. */
+function isOtherLoopbackName(host: string, publicUrl: URL): boolean {
+  if (host === publicUrl.host || !isLoopbackHost(publicUrl.hostname) || !URL.canParse(`http://${host}`))
+    return false;
+  const asked = new URL(`http://${host}`);
+  return isLoopbackHost(asked.hostname) && asked.port === publicUrl.port;
 }
 
 const html = (reply: FastifyReply, text: string): FastifyReply =>
