@@ -23,7 +23,7 @@ export function createLogout(deps: {
   servers: { provider(id: string): Provider; configurationFor(id: string): Promise<Configuration> };
   logoutTokens: LogoutTokens;
   /** Revokes at the provider (RFC 7009) and forgets. Best effort: a provider that is away keeps nobody signed in here. */
-  endGrant: (grantId: string) => Promise<void>;
+  endGrant: (grantId: string) => Promise<unknown>;
   publicUrl: URL;
   audit: Audit;
   log: Logger;
