@@ -1,0 +1,87 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { AppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { GrantSummary, Vault } from './vault.ts';
+
+const id = z.string().min(1).max(100);
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+const grantBody = z.object({
+  id,
+  provider: z.string(),
+  scope: z.string(),
+  state: z.enum(['ready', 'reauth_required']),
+  expires_at: time.describe('Of the access token; it is renewed before'),
+  refreshed_at: time.nullable(),
+  refresh_result: z.string().nullable().describe('`ok`, or why the last refresh brought nothing'),
+  created_at: time,
+});
+
+/** `/api/v1/token` and `/api/v1/grants`: what a person has given us, and the one way a program gets it. */
+export function vaultRoutes(deps: {
+  vault: Pick<Vault, 'release' | 'grantsOf' | 'endGrant'>;
+  upstreams: { find(id: string): Upstream | undefined };
+  may(principal: Principal, upstream: Upstream): boolean;
+}): FastifyPluginAsyncZod {
+  const { vault, upstreams, may } = deps;
+  const config = { policy: 'signed-in' } as const;
+
+  return async app => {
+    app.post(
+      '/api/v1/token',
+      {
+        config,
+        schema: {
+          body: z.strictObject({ service: id.describe('Upstream id') }),
+          response: {
+            200: z.object({
+              access_token: z.string(),
+              token_type: z.literal('Bearer'),
+              expires_in: z.number().int().describe('Seconds'),
+            }),
+          },
+        },
+      },
+      async ({ principal, body }, reply) => {
+        const upstream = upstreams.find(body.service);
+        if (upstream === undefined || !may(principal, upstream))
+          throw new AppError('not_found', 'There is no such service for you.');
+        // RFC 6749 section 5.1.
+        reply.header('cache-control', 'no-store');
+        return vault.release(principal, upstream);
+      },
+    );
+
+    app.get(
+      '/api/v1/grants',
+      { config, schema: { response: { 200: z.array(grantBody) } } },
+      async ({ principal }) => (await vault.grantsOf(principal.userId)).map(onWire),
+    );
+
+    app.delete(
+      '/api/v1/grants/:id',
+      { config, schema: { params: z.object({ id }), response: { 204: z.null() } } },
+      async ({ principal, params }, reply) => {
+        // Another's grant answers as one that does not exist.
+        const own = (await vault.grantsOf(principal.userId)).some(grant => grant.id === params.id);
+        if (!own || !(await vault.endGrant(params.id)))
+          throw new AppError('not_found', 'There is no such grant.');
+        return reply.code(204).send(null);
+      },
+    );
+  };
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+const onWire = (grant: GrantSummary) => ({
+  id: grant.id,
+  provider: grant.provider,
+  scope: grant.scope,
+  state: grant.state === 'reauth_required' ? ('reauth_required' as const) : ('ready' as const),
+  expires_at: iso(grant.expiresAt),
+  refreshed_at: grant.refreshedAt === null ? null : iso(grant.refreshedAt),
+  refresh_result: grant.refreshResult,
+  created_at: iso(grant.createdAt),
+});
