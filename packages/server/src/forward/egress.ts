@@ -9,27 +9,37 @@ export interface Egress extends AsyncDisposable {
 /** How long a stream may be silent; model answers think for minutes, and a client that left is noticed without it. */
 const BODY_TIMEOUT = 15 * 60_000;
 
+/** @param options.connections at most, to one origin; further requests wait */
 export function createEgress(options: { connections?: number; connectTimeout?: number } = {}): Egress {
   const transports = new Map<string, { pool: Pool; transport: Transport }>();
+  /** An upstream's URL is one object for all its life, and reading an origin costs more than looking it up. */
+  const known = new WeakMap<URL, Transport>();
+
+  function open(url: URL): Transport {
+    const shared = transports.get(url.origin);
+    if (shared) return shared.transport;
+    const pool = new Pool(url.origin, {
+      connections: options.connections ?? 256,
+      pipelining: 1,
+      // One protocol, whose framing the smuggling tests cover.
+      allowH2: false,
+      keepAliveTimeout: 30_000,
+      connectTimeout: options.connectTimeout ?? 10_000,
+      bodyTimeout: BODY_TIMEOUT,
+      // Ours is streamed: nothing is held, so its length needs no limit.
+      maxResponseSize: -1,
+    });
+    const transport: Transport = {
+      send: (request, receiver) => dispatch(pool, url.host, request, receiver),
+    };
+    transports.set(url.origin, { pool, transport });
+    return transport;
+  }
+
   return {
     to(url) {
-      const known = transports.get(url.origin);
-      if (known) return known.transport;
-      const pool = new Pool(url.origin, {
-        connections: options.connections ?? 256,
-        pipelining: 1,
-        // One protocol, whose framing the smuggling tests cover.
-        allowH2: false,
-        keepAliveTimeout: 30_000,
-        connectTimeout: options.connectTimeout ?? 10_000,
-        bodyTimeout: BODY_TIMEOUT,
-        // Ours is streamed: nothing is held, so its length needs no limit.
-        maxResponseSize: -1,
-      });
-      const transport: Transport = {
-        send: (request, receiver) => dispatch(pool, url.host, request, receiver),
-      };
-      transports.set(url.origin, { pool, transport });
+      let transport = known.get(url);
+      if (transport === undefined) known.set(url, (transport = open(url)));
       return transport;
     },
     async [Symbol.asyncDispose]() {
@@ -54,6 +64,10 @@ function dispatch(pool: Pool, host: string, request: OutboundRequest, receiver: 
   );
 }
 
+class NotWanted extends Error {
+  override readonly name = 'NotWanted';
+}
+
 /** undici's callbacks as ours. */
 class Handler implements Dispatcher.DispatchHandler {
   readonly #receiver: ResponseReceiver;
@@ -63,7 +77,8 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#receiver.begin(controller);
+    // Thrown before a byte is written, it leaves the connection to the next request; aborting would end it.
+    if (!this.#receiver.begin(controller)) throw new NotWanted();
   }
 
   onResponseStart(

@@ -1,16 +1,17 @@
-import { AppError } from '../platform/errors.ts';
+import type { AppError } from '../platform/errors.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Flow, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
 import { outboundHeaders } from './outbound-headers.ts';
 import type { Outcome } from './outcome.ts';
-import { responseHeaders } from './response-headers.ts';
+import { responseHeaders, responseTrailers } from './response-headers.ts';
+import { upstreamFailure } from './upstream-failure.ts';
 
-/** What an exchange tells its caller; one of them, once. */
+type Headers = Record<string, string | string[] | undefined>;
+
+/** What an exchange tells its caller: how it ended, once. */
 export interface ExchangeEnd {
-  /** The upstream answered 401 and the body can be sent again: nothing has reached the client yet. */
-  refused(): void;
   finished(result: Outcome['result'], status: number): void;
   /** Nothing has reached the client yet: the caller answers. */
   failed(error: AppError): void;
@@ -19,35 +20,47 @@ export interface ExchangeEnd {
 /**
  * One request to an upstream and its response on the way to the client: pumped, with each side waiting for the other, and aborted
  * when the client goes (performance.md rule 4).
+ *
+ * `waiting` for the head → (`held`: a 401 waits for its caller's word →) `streaming` → `over`.
  */
 export class Exchange implements ResponseReceiver {
   readonly #call: Call;
   readonly #upstream: Upstream;
   readonly #end: ExchangeEnd;
-  /** Whether a 401 is worth a second try; asked when it comes. */
-  readonly #retriable: () => boolean;
+  /** Takes a 401: the response waits until `pass` or `drop`. Null lets it through. */
+  #refused: (() => void) | null;
   #flow: Flow | null = null;
-  #state: 'waiting' | 'refused' | 'streaming' | 'over' = 'waiting';
+  #state: 'waiting' | 'held' | 'streaming' | 'over' = 'waiting';
   #status = 0;
+  /** What came while the response was held. */
+  #missed: (() => void)[] = [];
+  /** A body's one chunk, kept back so that it leaves together with the end. */
+  #only: Buffer | null = null;
+  #length = -1;
 
-  constructor(call: Call, upstream: Upstream, retriable: () => boolean, end: ExchangeEnd) {
+  constructor(call: Call, upstream: Upstream, refused: (() => void) | null, end: ExchangeEnd) {
     this.#call = call;
     this.#upstream = upstream;
-    this.#retriable = retriable;
+    this.#refused = refused;
     this.#end = end;
   }
 
-  /** @param path what is behind the upstream's own path, query included */
-  start(
-    transport: Transport,
-    path: string,
-    credential: Credential | null,
-    body: ReturnType<Call['body']['outbound']>,
-  ): void {
-    const { req, res, rawHeaders, headers } = this.#call;
+  get over(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** @param path what is sent as the request target: path and query */
+  start(transport: Transport, path: string, credential: Credential | null): void {
+    const { req, res, rawHeaders, headers, body: inbound } = this.#call;
+    // It may have left while its credential was looked for.
+    if (res.destroyed) {
+      this.#onClose();
+      return;
+    }
     const outbound = outboundHeaders(this.#upstream.kind, rawHeaders, headers.connection, credential);
-    if (body !== null && !Buffer.isBuffer(body) && this.#call.body.length !== undefined) {
-      outbound.push('content-length', this.#call.body.length);
+    const body = inbound.outbound();
+    if (body !== null && !Buffer.isBuffer(body) && inbound.length !== undefined) {
+      outbound.push('content-length', inbound.length);
     }
     res.on('close', this.#onClose);
     transport.send(
@@ -56,67 +69,97 @@ export class Exchange implements ResponseReceiver {
     );
   }
 
-  begin(flow: Flow): void {
-    this.#flow = flow;
-    if (this.#state === 'over') flow.abort(new ClientGone());
+  /** A held response goes to the client after all. */
+  pass(): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'waiting';
+    this.#refused = null;
+    for (const event of this.#missed.splice(0)) event();
+    this.#flow?.resume();
   }
 
-  head(status: number, headers: Record<string, string | string[] | undefined>): void {
+  /** A held response is let go: another exchange follows. */
+  drop(): void {
+    if (this.#state !== 'held') return;
+    this.#leave();
+    this.#flow?.abort(new Superseded());
+  }
+
+  begin(flow: Flow): boolean {
+    this.#flow = flow;
+    return this.#state !== 'over';
+  }
+
+  head(status: number, headers: Headers): void {
     if (this.#state !== 'waiting') return;
-    if (status === 401 && this.#retriable()) {
-      // Its short body is read to the end, so that the connection can be used again.
-      this.#state = 'refused';
+    if (status === 401 && this.#refused !== null) {
+      this.#state = 'held';
+      this.#missed.push(() => this.head(status, headers));
+      this.#flow!.pause();
+      this.#refused();
       return;
     }
     const { res, requestId } = this.#call;
+    const out = responseHeaders(status, headers);
+    out.push('x-sallyport-request-id', requestId);
+    res.writeHead(status, out);
     this.#state = 'streaming';
     this.#status = status;
-    const out = responseHeaders(headers, this.#upstream.kind);
-    out.push('x-request-id', requestId);
-    res.writeHead(status, out);
+    const length = headers['content-length'];
+    if (typeof length === 'string') this.#length = Number(length);
     // An event stream may stay silent after its head; whatever comes in the same turn leaves with it in one write.
     process.nextTick(flushHead, res);
   }
 
   data(chunk: Buffer): void {
+    if (this.#state === 'held') this.#missed.push(() => this.data(chunk));
     if (this.#state !== 'streaming') return;
-    if (!this.#call.res.write(chunk)) {
+    if (chunk.length === this.#length) this.#only = chunk;
+    else if (!this.#call.res.write(chunk)) {
       this.#flow!.pause();
       this.#call.res.once('drain', this.#onDrain);
     }
   }
 
-  end(trailers: Record<string, string | string[] | undefined>): void {
-    if (this.#state === 'refused') {
-      this.#leave();
-      this.#end.refused();
-    } else if (this.#state === 'streaming') {
-      const { res } = this.#call;
-      this.#leave();
-      if (Object.keys(trailers).length > 0) res.addTrailers(trailers as Record<string, string>);
-      res.end();
-      this.#end.finished(
-        this.#status >= 500 ? 'upstream_error' : this.#status >= 400 ? 'client_error' : 'ok',
-        this.#status,
-      );
-    }
+  end(trailers: Headers): void {
+    if (this.#state === 'held') this.#missed.push(() => this.end(trailers));
+    if (this.#state !== 'streaming') return;
+    const { res, body } = this.#call;
+    this.#leave();
+    const passed = responseTrailers(trailers);
+    if (passed.length > 0) res.addTrailers(passed);
+    if (this.#only === null) res.end();
+    else res.end(this.#only);
+    // The upstream did not wait for the rest of the request; neither need the client's connection.
+    body.discard();
+    const result = this.#status >= 500 ? 'upstream_error' : this.#status >= 400 ? 'client_error' : 'ok';
+    this.#end.finished(result, this.#status);
   }
 
   error(error: Error): void {
-    if (this.#state === 'over') return;
-    const streaming = this.#state === 'streaming';
-    this.#leave();
-    if (streaming) {
-      // RFC 9112 section 8: an incomplete message must be seen as such, so the connection ends without its last chunk.
-      this.#call.res.destroy();
-      this.#end.finished('broken', this.#status);
-    } else {
+    if (this.#state === 'held') this.#missed.push(() => this.error(error));
+    else if (this.#state === 'waiting') {
+      this.#leave();
       this.#end.failed(upstreamFailure(error, this.#upstream));
+    } else if (this.#state === 'streaming') {
+      this.#leave();
+      this.#breakOff();
+      this.#end.finished('broken', this.#status);
     }
+  }
+
+  /** RFC 9112 section 8: an incomplete message must be seen as such. What came before still reaches the client, the last chunk never does. */
+  #breakOff(): void {
+    const { req, res } = this.#call;
+    // To HTTP/1.0 the end of the connection is the end of the message, unless it is a reset.
+    if (req.httpVersionMinor === 0) req.socket.resetAndDestroy();
+    else if (res.writableCorked || res.writableLength > 0) process.nextTick(() => req.socket.destroySoon());
+    else req.socket.destroySoon();
   }
 
   #leave(): void {
     this.#state = 'over';
+    this.#missed.length = 0;
     this.#call.res.off('close', this.#onClose).off('drain', this.#onDrain);
   }
 
@@ -134,27 +177,10 @@ class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
-function flushHead(res: Call['res']): void {
-  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
+class Superseded extends Error {
+  override readonly name = 'Superseded';
 }
 
-/** undici's error codes as ours. A cause stays in the log. */
-function upstreamFailure(error: Error, upstream: Upstream): AppError {
-  if (error instanceof AppError) return error;
-  const { code } = error as NodeJS.ErrnoException;
-  const name = upstream.id;
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return new AppError('upstream_timeout', `The upstream ${name} did not answer in time.`, { cause: error });
-  }
-  if (
-    code === 'ECONNREFUSED' ||
-    code === 'ENOTFOUND' ||
-    code === 'EHOSTUNREACH' ||
-    code === 'UND_ERR_CONNECT_TIMEOUT'
-  ) {
-    return new AppError('upstream_unreachable', `The upstream ${name} cannot be reached.`, { cause: error });
-  }
-  return new AppError('upstream_failed', `The upstream ${name} broke off before it answered.`, {
-    cause: error,
-  });
+function flushHead(res: Call['res']): void {
+  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
 }

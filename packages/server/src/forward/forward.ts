@@ -67,7 +67,10 @@ export function createForward(deps: ForwardDeps): Forward {
     let principal: Principal | null = null;
     let upstream: Upstream | null = null;
 
-    const finish = (result: Outcome['result'], status: number) =>
+    let ended = false;
+    const finish = (result: Outcome['result'], status: number) => {
+      if (ended) return;
+      ended = true;
       deps.record({
         principal,
         upstream,
@@ -78,11 +81,14 @@ export function createForward(deps: ForwardDeps): Forward {
         address: call.remoteAddress,
         took: runtime.monotonic() - call.startedAt,
       });
+    };
     const fail = (thrown: unknown) => {
+      if (call.res.destroyed) return finish('abandoned', 0);
       const error = asAppError(thrown);
-      if (!call.res.destroyed) answer(call, error);
+      answer(call, error);
       finish(error.code.startsWith('upstream_') ? 'upstream_error' : 'refused', error.status);
     };
+    const end = { finished: finish, failed: fail };
 
     const walk = () =>
       ready(authenticate(call), who => {
@@ -98,34 +104,29 @@ export function createForward(deps: ForwardDeps): Forward {
 
     function send(who: Principal, destination: Destination, credential: Credential | null): void {
       const { upstream, path } = destination;
-      const transport = deps.transportTo(upstream);
       const renewable = credential !== null && credential.source !== null;
-      const first = new Exchange(call, upstream, () => renewable && call.body.repeatable, {
-        finished: finish,
-        failed: fail,
-        refused: () => {
-          again(who, destination, credential!, transport).catch(fail);
-        },
-      });
-      first.start(transport, path, credential, call.body.outbound());
+      const refused = () => void again(first, who, destination, credential!).catch(fail);
+      const first = new Exchange(call, upstream, renewable ? refused : null, end);
+      first.start(deps.transportTo(upstream), path, credential);
     }
 
-    /** The upstream refused the token: once a newer one, else the client hears the refusal itself. */
+    /** The upstream refused the token: once a newer one, where there is one and the body can be sent again; else its refusal is the answer. */
     async function again(
+      first: Exchange,
       who: Principal,
-      destination: Destination,
+      { upstream, path }: Destination,
       refused: Credential,
-      transport: Transport,
     ): Promise<void> {
-      const { upstream, path } = destination;
-      const renewed = await vault.renew(who, upstream, refused);
-      if (call.res.destroyed) return finish('abandoned', 0);
-      const second = new Exchange(call, upstream, () => false, {
-        finished: finish,
-        failed: fail,
-        refused: () => {},
+      if (!call.body.repeatable) return first.pass();
+      const renewed = await vault.renew(who, upstream, refused).catch((error: unknown) => {
+        first.drop();
+        throw error;
       });
-      second.start(transport, path, renewed ?? refused, call.body.outbound());
+      if (renewed === null) return first.pass();
+      if (first.over) return;
+      first.drop();
+      await call.body.whole();
+      new Exchange(call, upstream, null, end).start(deps.transportTo(upstream), path, renewed);
     }
 
     try {

@@ -6,6 +6,10 @@ import { AppError } from '../platform/errors.ts';
 export const KEEP = 1024 * 1024;
 /** A body of at most this, by its own word, is gathered before it is sent: one write instead of a stream. */
 const SMALL = 64 * 1024;
+/** As much is still read after the answer, so that a client that is sending hears it; then the connection ends. */
+const LINGER = 16 * 1024 * 1024;
+
+const brokenOff = () => new AppError('bad_request', 'The request ended before its body did.');
 
 /**
  * A request's body on its way through: its head can be read before it goes anywhere, and what is kept of it can be sent a second time.
@@ -17,9 +21,11 @@ export class InboundBody {
   readonly #proceed: () => void;
   readonly #chunks: Buffer[] = [];
   #kept = 0;
-  #complete = false;
+  #complete: boolean;
   #overflown = false;
-  /** Every chunk passes here; throwing refuses the request. */
+  #discarded = false;
+  #stream: Readable | null = null;
+  /** Every chunk passes here, in order; throwing refuses the request. */
   watch: ((chunk: Buffer) => void) | null = null;
 
   constructor(req: IncomingMessage, proceed: () => void) {
@@ -49,17 +55,24 @@ export class InboundBody {
     return this.length !== undefined && Number(this.length) <= SMALL;
   }
 
+  /** Whether it can be sent a second time: all of it is here, or will be. */
+  get repeatable(): boolean {
+    return !this.#overflown && (this.#complete || (this.length !== undefined && Number(this.length) <= KEEP));
+  }
+
   /**
    * Reads on until `enough` says so, the body has ended, or as much as is ever kept was read.
    * @param enough asked after each chunk
+   * @throws AppError `bad_request` when the client breaks off, and whatever the watch throws
    */
   gather(enough: () => boolean): Promise<void> {
     if (this.#complete || this.#kept >= KEEP) return Promise.resolve();
-    this.#proceed();
     const req = this.#req;
+    if (req.destroyed) return Promise.reject(brokenOff());
+    this.#proceed();
     return new Promise((resolve, reject) => {
       const settle = (error?: Error) => {
-        req.off('data', onData).off('end', onEnd).off('error', settle).off('close', onClose);
+        req.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
         req.pause();
         if (error) reject(error);
         else resolve();
@@ -76,22 +89,36 @@ export class InboundBody {
         this.#complete = true;
         settle();
       };
-      const onClose = () => settle(new AppError('bad_request', 'The request ended before its body did.'));
-      req.on('data', onData).on('end', onEnd).on('error', settle).on('close', onClose);
+      const onClose = () => settle(brokenOff());
+      req.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
       req.resume();
     });
+  }
+
+  /** All of a `repeatable` body. */
+  whole(): Promise<void> {
+    return this.gather(never);
   }
 
   /** For the upstream: whole where all of it is here, else a stream of what was kept and what still comes. */
   outbound(): Buffer | Readable | null {
     if (this.#complete) return this.#kept === 0 ? null : this.head;
     this.#proceed();
-    return this.#stream();
+    return (this.#stream = this.#streamed());
   }
 
-  /** Whether all of it is here, so that it can be sent a second time. */
-  get repeatable(): boolean {
-    return this.#complete && !this.#overflown;
+  /** Nobody wants what is left of it. */
+  discard(): void {
+    if (this.#complete || this.#discarded) return;
+    this.#discarded = true;
+    this.#stream?.destroy();
+    const req = this.#req;
+    let left = LINGER;
+    req.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) req.socket.destroy();
+    });
+    req.resume();
   }
 
   #take(chunk: Buffer): void {
@@ -111,10 +138,9 @@ export class InboundBody {
   }
 
   /** Its own stream: undici destroys a body when the exchange fails, and destroying the request would cut the client off unanswered. */
-  #stream(): Readable {
+  #streamed(): Readable {
     const req = this.#req;
     let gathered: Buffer[] | null = this.#chunks.slice();
-    const off = () => req.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
     const onData = (chunk: Buffer) => {
       try {
         this.#passing(chunk);
@@ -128,10 +154,8 @@ export class InboundBody {
       this.#complete = true;
       stream.push(null);
     };
-    const onError = (error: Error) => stream.destroy(error);
     const onClose = () => {
-      if (!this.#complete)
-        stream.destroy(new AppError('bad_request', 'The request ended before its body did.'));
+      if (!this.#complete) stream.destroy(brokenOff());
     };
     const stream = new Readable({
       highWaterMark: SMALL,
@@ -139,19 +163,23 @@ export class InboundBody {
         if (gathered !== null) {
           const before = gathered;
           gathered = null;
-          req.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+          req.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
           req.pause();
           for (const chunk of before) this.push(chunk);
+          if (req.destroyed) return onClose();
         }
         req.resume();
       },
-      destroy(error, done) {
-        off();
-        // What the client still sends is read and dropped, so that it can hear the answer.
-        if (!req.destroyed) req.resume();
+      destroy: (error, done) => {
+        req.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
+        // What has not come yet waits: for a second sending, or to be discarded.
+        if (!this.#discarded) req.pause();
         done(error);
       },
     });
-    return stream;
+    // An exchange that is over listens no more, and an error that nobody hears would end the process.
+    return stream.on('error', () => {});
   }
 }
+
+const never = (): boolean => false;

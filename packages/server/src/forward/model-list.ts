@@ -108,11 +108,12 @@ class Collector implements ResponseReceiver {
     this.#signal = signal;
   }
 
-  begin(flow: Flow): void {
+  begin(flow: Flow): boolean {
     this.#flow = flow;
-    const abort = () => flow.abort(new Error('no longer waited for'));
-    if (this.#signal.aborted) abort();
-    else this.#signal.addEventListener('abort', abort, { once: true });
+    this.#signal.addEventListener('abort', () => flow.abort(new Error('no longer waited for')), {
+      once: true,
+    });
+    return !this.#signal.aborted;
   }
 
   head(status: number): void {

@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts';
+import { ready } from '../platform/ready.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
@@ -28,24 +29,38 @@ export function usableModels(principal: Principal, deps: OpenaiDeps): Upstream[]
  * `/v1/*`: the model in the request picks the upstream among those that the caller may use.
  * @throws AppError `model_not_found`, `model_missing`, `model_ambiguous`, `bad_path`, `bad_request`
  */
-export async function findByModel(call: Call, principal: Principal, deps: OpenaiDeps): Promise<Destination> {
+export function findByModel(
+  call: Call,
+  principal: Principal,
+  deps: OpenaiDeps,
+): Destination | Promise<Destination> {
   const rest = checkedPath(call.path).slice(PREFIX.length);
   const candidates = usableModels(principal, deps);
-  const model = await modelOf(call, rest);
-  const upstream = model === null ? onlyOne(candidates) : withModel(candidates, model);
-  return { upstream, path: joined(upstream, rest, call.query) };
+  return ready(modelOf(call, rest), model => {
+    const upstream = model === null ? onlyOne(candidates) : withModel(candidates, model);
+    return { upstream, path: joined(upstream, rest, call.query) };
+  });
 }
 
 /** The model a request names, in its body, its path or its query; null for one that names none (files, a stored response). */
-async function modelOf(call: Call, rest: string): Promise<string | null> {
+function modelOf(call: Call, rest: string): string | null | Promise<string | null> {
   if (!call.body.empty) {
+    const encoding = call.headers['content-encoding'] ?? 'identity';
+    if (encoding !== 'identity')
+      throw new AppError(
+        'bad_request',
+        'Send the body without content-encoding: the model in it picks the upstream.',
+      );
     const type = call.headers['content-type'] ?? '';
     if (/^multipart\/form-data\b/i.test(type)) return modelFromForm(call, type);
     // A body of another type is an upload of bytes, which names no model.
     if (type === '' || /json/i.test(type)) return modelFromJson(call);
   }
   const inPath = ONE_MODEL.exec(rest)?.[1];
-  return inPath === undefined ? new URLSearchParams(call.query).get('model') : decodeURIComponent(inPath);
+  if (inPath !== undefined) return decodeURIComponent(inPath);
+  const [inQuery, second] = new URLSearchParams(call.query).getAll('model');
+  if (second !== undefined) throw new AppError('bad_request', 'The query names "model" twice.');
+  return inQuery ?? null;
 }
 
 async function modelFromJson(call: Call): Promise<string | null> {

@@ -37,6 +37,8 @@ function* decodings(path: string): Generator<string> {
 
 function refuseAmbiguous(decoded: string, original: string): void {
   if (!original.startsWith('/')) throw refused('it does not begin with a slash');
+  // RFC 3986 section 2: everything else is sent encoded.
+  if (/[^\x21-\x7e]/.test(original)) throw refused('it holds a character that must be encoded');
   if (decoded.includes('\\')) throw refused('it holds a backslash');
   if (decoded.includes('//')) throw refused('it holds an empty segment');
   if (/[\u0000-\u001f\u007f]/.test(decoded)) throw refused('it holds a control character');

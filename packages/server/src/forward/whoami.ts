@@ -39,13 +39,15 @@ export async function whoami(
 ): Promise<WhatItWouldGet> {
   if (!principal.admin)
     throw new AppError('forbidden', 'Only admins may ask what an upstream would receive.');
-  const query = new URLSearchParams(call.query);
-  const id = query.get('upstream');
+  const id = new URLSearchParams(call.query).get('upstream');
   const upstream = id === null ? undefined : deps.upstreams.find(id);
   if (upstream === undefined) throw new AppError('not_found', 'Name an upstream: /u/whoami/?upstream=ID.');
-  query.delete('upstream');
   const rest = checkedPath(call.path).slice(PREFIX.length);
-  const search = query.size > 0 ? `?${query}` : '';
+  const kept = call.query
+    .slice(1)
+    .split('&')
+    .filter(pair => pair !== '' && !pair.startsWith('upstream='));
+  const search = kept.length > 0 ? `?${kept.join('&')}` : '';
   const credential = await deps.vault.credentialFor(principal, upstream);
   const raw = outboundHeaders(upstream.kind, call.rawHeaders, call.headers.connection, credential);
   const headers: [string, string][] = [['host', upstream.url.host]];

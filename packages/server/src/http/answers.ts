@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AppError, asAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import { awaitsContinue } from './continue.ts';
 
 /** What an answer needs of a call. */
 interface Answerable {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly requestId: string;
+  readonly body: { discard(): void };
 }
 
 /** An error as problem details (RFC 9457). */
@@ -64,10 +66,10 @@ const TITLES: Record<number, string> = {
 export interface Answers {
   problem(call: Answerable, error: AppError): void;
   openai(call: Answerable, error: AppError): void;
-  json(
-    call: Answerable,
+  json<C extends Answerable>(
+    call: C,
     make: () => Promise<{ body: unknown; headers?: Record<string, string> }>,
-    onError: (call: Answerable, error: AppError) => void,
+    onError: (call: C, error: AppError) => void,
   ): void;
 }
 
@@ -86,8 +88,7 @@ export function createAnswers(log: Logger): Answers {
       return;
     }
     const text = JSON.stringify(body);
-    // A body that nobody reads would keep the connection; what has not been read by now is not going to be.
-    if (!req.complete) headers = { ...headers, connection: 'close' };
+    if (awaitsContinue(req)) headers = { ...headers, connection: 'close' };
     res.writeHead(status, {
       'content-type': type,
       'content-length': Buffer.byteLength(text),
@@ -97,7 +98,7 @@ export function createAnswers(log: Logger): Answers {
       ...headers,
     });
     res.end(text);
-    if (!req.complete) req.resume();
+    call.body.discard();
   }
 
   function writeError(call: Answerable, error: AppError, type: string, body: Record<string, unknown>): void {

@@ -17,6 +17,7 @@ import type { Logger } from '../platform/log.ts';
 import { ready } from '../platform/ready.ts';
 import type { Principal } from '../terms/principal.ts';
 import { problem } from './answers.ts';
+import { awaitsContinue, proceed } from './continue.ts';
 import { setPageHeaders } from './guards.ts';
 import type { Policy } from './policy.ts';
 
@@ -44,7 +45,6 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     requestIdHeader: false,
     trustProxy: false,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
-    ajv: { customOptions: { allErrors: false } },
   });
   api.setValidatorCompiler(validatorCompiler);
   api.setSerializerCompiler(serializerCompiler);
@@ -59,6 +59,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     reply.raw.setHeader('x-request-id', request.id);
     reply.raw.setHeader('cache-control', 'no-store');
     await admit(request.routeOptions.config.policy, request);
+  });
+  api.addHook('preParsing', async request => proceed(request.raw));
+  api.addHook('onSend', async (request, reply) => {
+    if (awaitsContinue(request.raw)) reply.header('connection', 'close');
   });
 
   async function admit(

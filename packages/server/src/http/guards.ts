@@ -15,7 +15,9 @@ export function createHostGuard(config: {
   port: () => number;
 }): (host: string | undefined) => void {
   const { publicUrl } = config;
-  const fixed = new Set([publicUrl.host, ...config.allowedHosts].map(host => host.toLowerCase()));
+  const port = publicUrl.port || (publicUrl.protocol === 'https:' ? '443' : '80');
+  const own = [publicUrl.host, `${publicUrl.hostname}:${port}`];
+  const fixed = new Set([...own, ...config.allowedHosts].map(host => host.toLowerCase()));
   const local = LOOPBACK.includes(publicUrl.hostname);
   return host => {
     if (host !== undefined) {
@@ -41,7 +43,7 @@ const AMBIENT = new Set<Principal['proof']>(['session', 'proxy-header', 'anonymo
 export function createCrossSiteGuard(publicUrl: URL) {
   return (
     principal: Principal,
-    request: { method: string | undefined; headers: IncomingHttpHeaders },
+    request: { method?: string | undefined; headers: IncomingHttpHeaders },
   ): void => {
     if (!AMBIENT.has(principal.proof) || SAFE.has(request.method ?? '')) return;
     const { origin, 'sec-fetch-site': site } = request.headers;

@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Call, startCall } from '../forward/call.ts';
-import { AppError, asAppError } from '../platform/errors.ts';
+import { type AppError, asAppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import { awaitContinue, proceed } from './continue.ts';
+import { refuseAmbiguousHead } from './request-head.ts';
 
 /** Requests by prefix of their path; everything else is the API's. */
 export interface DataPlaneRoute {
@@ -16,10 +18,31 @@ export interface HttpServer extends AsyncDisposable {
   listen(address: { host: string; port: number }): Promise<number>;
 }
 
-const MAX_HEADERS = 64 * 1024;
-const HEADERS_TIMEOUT = 20_000;
-/** How long open requests get when the gateway is told to end. */
-const DRAIN = 30_000;
+/** In milliseconds, but for the bytes of a head. */
+export interface ServerLimits {
+  /** Of all headers together; a cookie and a bearer value with hundreds of groups fit. */
+  readonly headerBytes: number;
+  /** Until a request's head is complete. */
+  readonly headersTimeout: number;
+  /** A connection on which neither side says anything, in a request or between two packets of a stream. */
+  readonly silence: number;
+  /** A connection between two requests. */
+  readonly keepAlive: number;
+  /** What open requests get when the gateway is told to end. */
+  readonly drain: number;
+}
+
+const LIMITS: ServerLimits = {
+  headerBytes: 64 * 1024,
+  headersTimeout: 20_000,
+  // Longer than the silence that an upstream is allowed: that one ends with a better error.
+  silence: 20 * 60_000,
+  keepAlive: 65_000,
+  drain: 30_000,
+};
+
+/** Orchestrators ask them by whatever address they know; they tell nothing. */
+const PROBES = new Set(['/healthz', '/readyz']);
 
 /** The one listener: the data plane is dispatched by hand, the rest goes to Fastify (performance.md: routing costs more than forwarding). */
 export function createHttpServer(deps: {
@@ -29,49 +52,63 @@ export function createHttpServer(deps: {
   answerProblem(call: Call, error: AppError): void;
   requestId(): string;
   runtime: Runtime;
+  limits?: Partial<ServerLimits>;
 }): HttpServer {
   const { api, runtime } = deps;
+  const limits = { ...LIMITS, ...deps.limits };
+  const routes = deps.routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
+  /** The response that each connection is about to get, or got last. */
+  const latest = new WeakMap<Socket, ServerResponse>();
+  let ending = false;
 
-  function handle(req: IncomingMessage, res: ServerResponse, proceed: () => void): void {
-    const route = routeOf(req.url!, deps.routes);
+  function handle(req: IncomingMessage, res: ServerResponse): void {
+    // A pipelined request waits for its turn: one connection is one call at a time, and nothing behind a refused request is acted upon.
+    if (res.socket === null) res.once('socket', () => handle(req, res));
+    else {
+      latest.set(req.socket, res);
+      if (ending) res.shouldKeepAlive = false;
+      dispatch(req, res);
+    }
+  }
+
+  function dispatch(req: IncomingMessage, res: ServerResponse): void {
+    const url = req.url!;
+    const route = routeOf(url, routes);
     const call = startCall(req, res, {
       requestId: deps.requestId(),
       startedAt: runtime.monotonic(),
-      proceed,
+      proceed: () => proceed(req),
     });
     try {
-      deps.guardHost(req.headers.host);
-      refuseAmbiguousFraming(req);
-      if (route !== undefined) route.handle(call);
-      else {
-        proceed();
-        api.routing(req, res);
-      }
+      refuseAmbiguousHead(req);
+      if (!PROBES.has(url)) deps.guardHost(req.headers.host);
+      if (route === undefined) api.routing(req, res);
+      else route.handle(call);
     } catch (error) {
       deps.answerProblem(call, asAppError(error));
     }
   }
 
   const server: Server = createServer({
-    maxHeaderSize: MAX_HEADERS,
-    headersTimeout: HEADERS_TIMEOUT,
-    // A stream may last; its silence is bounded elsewhere.
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeout,
+    connectionsCheckingInterval: Math.ceil(limits.headersTimeout / 4),
+    // A stream may last; its silence is what is bounded.
     requestTimeout: 0,
-    keepAliveTimeout: 65_000,
+    keepAliveTimeout: limits.keepAlive,
     insecureHTTPParser: false,
     requireHostHeader: true,
     // One pass over names and values is ours to make; joining duplicates would hide them.
     joinDuplicateHeaders: false,
     noDelay: true,
+    // An offer of h2c (Java's client makes it on every first request) may be passed over (RFC 9110 section 7.8).
+    shouldUpgradeCallback: req => req.headers.upgrade?.toLowerCase() === 'websocket',
   });
-  server.on('request', (req: IncomingMessage, res: ServerResponse) => handle(req, res, nothing));
-  // Who waits for `100 Continue` gets it when the body is wanted: after authorization (rule 1).
+  server.timeout = limits.silence;
+  server.on('request', handle);
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-    let asked = false;
-    handle(req, res, () => {
-      if (!asked) res.writeContinue();
-      asked = true;
-    });
+    awaitContinue(req, res);
+    handle(req, res);
   });
   server.on('upgrade', (_req: IncomingMessage, socket: Socket) =>
     refuse(socket, '426 Upgrade Required', 'upgrade: HTTP/1.1\r\n'),
@@ -79,18 +116,13 @@ export function createHttpServer(deps: {
   server.on('connect', (_req: IncomingMessage, socket: Socket) =>
     refuse(socket, '405 Method Not Allowed', ''),
   );
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
-    else
-      refuse(
-        socket as Socket,
-        error.code === 'HPE_HEADER_OVERFLOW'
-          ? '431 Request Header Fields Too Large'
-          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-            ? '408 Request Timeout'
-            : '400 Bad Request',
-        '',
-      );
+  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket;
+    const res = latest.get(socket);
+    if (res?.writableEnded) socket.destroySoon();
+    // Half of an answer is on its way: a status line of ours would become part of it.
+    else if (!socket.writable || error.code === 'ECONNRESET' || res?.headersSent) socket.destroy();
+    else refuse(socket, PARSER_REFUSALS[error.code ?? ''] ?? '400 Bad Request', '');
   });
 
   return {
@@ -105,10 +137,10 @@ export function createHttpServer(deps: {
       return (server.address() as AddressInfo).port;
     },
     async [Symbol.asyncDispose]() {
+      ending = true;
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
-      server.closeIdleConnections();
       const over = new AbortController();
-      await Promise.race([closed, runtime.sleep(DRAIN, over.signal).catch(() => {})]);
+      await Promise.race([closed, drained(server, limits.drain, runtime, over.signal)]);
       over.abort();
       server.closeAllConnections();
       await api.close();
@@ -116,7 +148,25 @@ export function createHttpServer(deps: {
   };
 }
 
-const nothing = (): void => {};
+const PARSER_REFUSALS: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** Ends connections as they fall idle, so that the last open request, not the last keep-alive, is waited for. */
+async function drained(
+  server: Server,
+  most: number,
+  runtime: Pick<Runtime, 'sleep'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const step = 100;
+  for (let waited = 0; waited < most && !signal.aborted; waited += step) {
+    server.closeIdleConnections();
+    await runtime.sleep(step, signal).catch(() => {});
+  }
+}
 
 function routeOf(url: string, routes: readonly DataPlaneRoute[]): DataPlaneRoute | undefined {
   for (const route of routes) {
@@ -129,18 +179,11 @@ function routeOf(url: string, routes: readonly DataPlaneRoute[]): DataPlaneRoute
   return undefined;
 }
 
-/** RFC 9112 section 6.3: Node refuses both lengths at once and two of one; what it lets pass and an upstream might read otherwise goes here. */
-function refuseAmbiguousFraming(req: IncomingMessage): void {
-  const { 'transfer-encoding': encoding, 'content-length': length } = req.headers;
-  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || length !== undefined)) {
-    throw new AppError(
-      'bad_request',
-      'The request must be framed by Content-Length or by Transfer-Encoding: chunked.',
-      { headers: { connection: 'close' } },
-    );
-  }
-}
-
+/** For a connection that is no longer, or not yet, an exchange of node:http. */
 function refuse(socket: Socket, status: string, headers: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}connection: close\r\ncontent-length: 0\r\n\r\n`);
+  // node:http has let go of the socket, its listener for errors included.
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}connection: close\r\ncontent-length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  );
 }

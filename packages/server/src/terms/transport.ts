@@ -22,8 +22,11 @@ export interface Flow {
 
 /** Receives one response: start, any number of data, then either end or error, once. */
 export interface ResponseReceiver {
-  /** The exchange may be aborted from here on. */
-  begin(flow: Flow): void;
+  /**
+   * The request is about to be sent, and may be aborted from here on.
+   * @returns false when nobody waits for the response any more: then it is not sent
+   */
+  begin(flow: Flow): boolean;
   /** @param headers names in lower case; a list where a header came several times */
   head(status: number, headers: Record<string, string | string[] | undefined>): void;
   data(chunk: Buffer): void;
