@@ -39,6 +39,17 @@ export async function migrate(database: Database): Promise<string[]> {
   });
 }
 
+/** What `migrate` would apply; changes nothing. */
+export async function pendingMigrations(database: Database): Promise<string[]> {
+  const files = await migrationFiles(database.dialect);
+  const tables = await database.db.introspection.getTables();
+  if (!tables.some(table => table.name === 'migrations')) return files.map(file => file.name);
+  const applied = (await sql<Applied>`select name, checksum from migrations`.execute(database.db)).rows;
+  refuseForeignHistory(applied, files);
+  const done = new Set(applied.map(row => row.name));
+  return files.map(file => file.name).filter(name => !done.has(name));
+}
+
 async function migrationFiles(dialect: Database['dialect']) {
   const names = (await readdir(new URL(`${dialect}/`, `file://${ROOT}`)))
     .filter(name => name.endsWith('.sql'))

@@ -1,0 +1,231 @@
+import { writeSync } from 'node:fs';
+import { may } from './access/access.ts';
+import { createAudit } from './audit/audit.ts';
+import { createAuditStore } from './audit/audit-store.ts';
+import type { Gateway } from './cli/gateway.ts';
+import type { Config } from './config/types.ts';
+import { createCallMetrics } from './forward/call-metrics.ts';
+import { createEgress } from './forward/egress.ts';
+import { createForward } from './forward/forward.ts';
+import type { Outcome } from './forward/outcome.ts';
+import { forwardRoutes } from './forward/routes.ts';
+import { createAccessLog } from './http/access-log.ts';
+import { createAnswers } from './http/answers.ts';
+import { createApi } from './http/api.ts';
+import { consoleRoutes } from './http/console.ts';
+import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
+import { healthRoutes } from './http/health.ts';
+import { metricsRoutes } from './http/metrics.ts';
+import { createHttpServer } from './http/server.ts';
+import { createAdminLinkStore } from './identity/admin-link-store.ts';
+import { createAdminLinks } from './identity/admin-link.ts';
+import { adminLinkRoutes } from './identity/admin-link-routes.ts';
+import { credentialsOf } from './identity/credentials.ts';
+import { createIdentity } from './identity/identity.ts';
+import { createJwts } from './identity/jwt.ts';
+import { createKeyStore } from './identity/key-store.ts';
+import { createKeys } from './identity/keys.ts';
+import { createLogout } from './identity/logout.ts';
+import { logoutRoutes } from './identity/logout-routes.ts';
+import { createLogoutTokens } from './identity/logout-token.ts';
+import { createProxyHeader } from './identity/proxy-header.ts';
+import { identityRoutes } from './identity/routes.ts';
+import { createCookie, sessionCookie } from './identity/session-cookie.ts';
+import { createSessionStore } from './identity/session-store.ts';
+import { createSessions } from './identity/sessions.ts';
+import { createSignIn } from './identity/sign-in.ts';
+import { signInRoutes } from './identity/sign-in-routes.ts';
+import { createSignInStore } from './identity/sign-in-store.ts';
+import { createUserStore } from './identity/user-store.ts';
+import { createBus } from './platform/bus.ts';
+import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
+import { migrate } from './platform/db/migrate.ts';
+import { every } from './platform/every.ts';
+import type { Logger } from './platform/log.ts';
+import { createMetrics } from './platform/metrics.ts';
+import { createGuardedFetch } from './platform/net-fetch.ts';
+import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
+import type { Runtime } from './platform/runtime.ts';
+import { createUpstreams } from './upstreams/upstreams.ts';
+import { vaultRoutes } from './vault/routes.ts';
+import { createGrantStore } from './vault/grant-store.ts';
+import { loadKeyring } from './vault/keyring.ts';
+import { createRefresh } from './vault/refresh.ts';
+import { assertKeysPresent } from './vault/rotate.ts';
+import { createSealer } from './vault/seal.ts';
+import { startSweep } from './vault/sweep.ts';
+import { createTokenEndpoint } from './vault/token-endpoint.ts';
+import { createVault, type Vault } from './vault/vault.ts';
+
+/** How often what has expired is cleared away, milliseconds. */
+const PURGE = 10 * 60_000;
+
+/** A whole gateway, joined but not yet listening. */
+export interface App extends Gateway {
+  readonly config: Config;
+  readonly database: Database;
+  readonly identity: Gateway['identity'] & { readonly sessions: ReturnType<typeof createSessions>; readonly users: ReturnType<typeof createUserStore> };
+  readonly vault: Gateway['vault'] & Pick<Vault, 'storeGrant'>;
+}
+
+/**
+ * Constructs every room and hands each what it needs of the others. What is opened here is closed by disposing the result, the last
+ * opened first.
+ * @throws AppError `config_invalid` when the database, the keys and the configuration do not fit together
+ */
+export async function createApp(deps: { config: Config; runtime: Runtime; log: Logger }): Promise<App> {
+  const { config, runtime, log } = deps;
+  const { publicUrl } = config;
+  await using opening = new AsyncDisposableStack();
+
+  const database = opening.use(openDatabase(config.store, runtime));
+  await migrate(database);
+  const { db } = database;
+  const bus = createBus();
+  const metrics = createMetrics();
+  const audit = opening.use(createAudit({ store: createAuditStore(db), runtime, log }));
+  const fetch = opening.use(createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }));
+  const servers = createAuthorizationServers({ providers: config.providers, fetch, runtime, insecureHttp: config.insecureHttp });
+  const upstreams = createUpstreams(config.upstreams);
+
+  const sealer = createSealer(loadKeyring({ keys: config.encryptionKeys, dataDir: config.dataDir, runtime, log }), runtime);
+  const grants = createGrantStore(db);
+  await assertKeysPresent(grants, sealer);
+  const endpoint = createTokenEndpoint({ configurationFor: servers.configurationFor, runtime });
+  const refresh = opening.use(
+    createRefresh({
+      store: grants,
+      sealer,
+      endpoint,
+      runtime,
+      log,
+      changed(grant, result) {
+        bus.publish({ topic: 'grant-changed', grantId: grant.id, userId: grant.userId });
+        metrics.counter('sallyport_refreshes_total', 'Refreshed grants by provider and result.', { provider: grant.provider, result: result === 'ok' || result === 'invalid_grant' ? result : 'transient' }).add();
+        audit.record({ action: 'grant.refresh', userId: grant.userId, target: grant.id, detail: { provider: grant.provider, result } });
+      },
+    }),
+  );
+  const vault = createVault({ store: grants, sealer, refresh, endpoint, runtime, bus, audit, log, config });
+
+  const users = createUserStore(db, runtime);
+  const keys = createKeys({ store: createKeyStore(db), users, runtime, bus, audit });
+  const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus });
+  const header = config.auth.proxyHeader;
+  const proxyHeader = header === null ? null : createProxyHeader({ header, users, runtime, bus });
+  const sessions = createSessions({ store: createSessionStore(db, config.session), cookie: sessionCookie(publicUrl), limits: config.session, bus, runtime });
+  const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
+
+  const signIn = createSignIn({
+    store: createSignInStore(db),
+    users,
+    sessions,
+    servers,
+    storeGrant: vault.storeGrant,
+    sealer,
+    cookie: createCookie('sallyport_sign_in', publicUrl),
+    publicUrl,
+    runtime,
+    audit,
+    log,
+  });
+  const logoutTokens = createLogoutTokens({ servers, fetch, runtime });
+  const logout = createLogout({ sessions, servers, logoutTokens, endGrant: vault.endGrant, publicUrl, audit, log });
+  const adminLinks = createAdminLinks({ store: createAdminLinkStore(db), users, sessions, publicUrl, runtime, audit });
+
+  const guard = createCrossSiteGuard(publicUrl);
+  const answers = createAnswers(log);
+  const accessLog = opening.use(createAccessLog({ write: lines => void writeSync(2, lines), runtime }));
+  const callMetrics = createCallMetrics(metrics);
+  const logsCalls = log.isLevelEnabled('info');
+  const egress = opening.use(createEgress());
+  const transportTo = (upstream: { url: URL }) => egress.to(upstream.url);
+  const forward = createForward({
+    identity,
+    guard: (principal, call) => guard(principal, call.req),
+    may,
+    vault,
+    transportTo,
+    runtime,
+    record(outcome: Outcome) {
+      callMetrics.record(outcome);
+      if (logsCalls) accessLog.record(outcome);
+    },
+  });
+
+  const requestId = requestIds(runtime);
+  const api = await createApi({
+    authenticate: request => authenticated(identity.authenticate(credentialsOf(request)), request),
+    log,
+    requestId,
+    plugins: [
+      consoleRoutes(),
+      healthRoutes({ checkDatabase: () => db.selectNoFrom(dbNow.as('now')).execute().then(() => {}) }),
+      metricsRoutes({ metrics }),
+      identityRoutes({ keys, sessions, users, bus, audit }),
+      signInRoutes({ signIn, providers: config.providers, publicUrl }),
+      logoutRoutes({ logout }),
+      adminLinkRoutes({ adminLinks }),
+      vaultRoutes({ vault, upstreams, may }),
+    ],
+  });
+
+  let port = config.listen.port;
+  const server = createHttpServer({
+    routes: forwardRoutes({
+      forward,
+      upstreams,
+      may,
+      vault,
+      transportTo,
+      runtime,
+      log,
+      timeout: 3_000,
+      answerProblem: answers.problem,
+      answerOpenai: answers.openai,
+      answerJson: answers.json,
+    }),
+    api,
+    guardHost: createHostGuard({ publicUrl, allowedHosts: config.allowedHosts, port: () => port }),
+    answerProblem: answers.problem,
+    requestId,
+    runtime,
+  });
+
+  const open = opening.move();
+  return {
+    config,
+    database,
+    identity: { keys, users, sessions },
+    vault: {
+      storeGrant: vault.storeGrant,
+      rotate: signal => vault.rotate({ signal }),
+      unreadable: async () => (await grants.kids()).filter(({ kid }) => !sealer.kids.has(kid)).reduce((sum, { count }) => sum + count, 0),
+    },
+    adminLink: () => adminLinks.create(),
+    async start() {
+      open.use(startSweep({ store: grants, refreshDue: vault.refreshDue, runtime, log }));
+      open.use(every(PURGE, 'clearing away what has expired', () => Promise.all([sessions.purge(), signIn.purge()]), { runtime, log }));
+      open.use(server);
+      port = await server.listen(config.listen);
+      const { host } = config.listen;
+      return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+
+  function authenticated<P extends Parameters<typeof guard>[0]>(principal: P | Promise<P>, request: Parameters<typeof guard>[1]): P | Promise<P> {
+    const guarded = (known: P): P => {
+      guard(known, request);
+      return known;
+    };
+    return principal instanceof Promise ? principal.then(guarded) : guarded(principal);
+  }
+}
+
+/** Names a request in the log and to its caller: random for the process, counted within it. */
+function requestIds(runtime: Pick<Runtime, 'random'>): () => string {
+  const prefix = runtime.random(6).toString('base64url');
+  let count = 0;
+  return () => `${prefix}-${(++count).toString(36)}`;
+}

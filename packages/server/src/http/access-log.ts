@@ -1,0 +1,45 @@
+import type { Outcome } from '../forward/outcome.ts';
+import type { Runtime } from '../platform/runtime.ts';
+
+const FLUSH_BYTES = 64 * 1024;
+const FLUSH_MS = 250;
+
+/** One JSON line a call, written in batches: a log call each would cost more than all our other work on a request (performance.md). */
+export interface AccessLog extends Disposable {
+  record(outcome: Outcome): void;
+}
+
+/**
+ * Holds no path beyond what was routed by, no query, no header.
+ * @param write takes whole lines
+ */
+export function createAccessLog(deps: {
+  write(lines: string): void;
+  runtime: Pick<Runtime, 'now' | 'sleep'>;
+}): AccessLog {
+  const { write, runtime } = deps;
+  let lines = '';
+  let waiting = false;
+
+  function flush(): void {
+    if (lines === '') return;
+    const batch = lines;
+    lines = '';
+    write(batch);
+  }
+
+  return {
+    record({ requestId, method, status, result, upstream, principal, took }) {
+      lines += `{"level":30,"time":${runtime.now()},"msg":"call","requestId":"${requestId}","method":"${method}","status":${status},"result":"${result}","upstream":${upstream === null ? null : `"${upstream.id}"`},"user":${principal === null ? null : `"${principal.userId}"`},"ms":${Math.round(took * 100) / 100}}\n`;
+      if (lines.length >= FLUSH_BYTES) flush();
+      else if (!waiting) {
+        waiting = true;
+        void runtime.sleep(FLUSH_MS).then(() => {
+          waiting = false;
+          flush();
+        });
+      }
+    },
+    [Symbol.dispose]: flush,
+  };
+}
