@@ -17,9 +17,9 @@ import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
 import { healthRoutes } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
-import { createAdminLinkStore } from './identity/admin-link-store.ts';
 import { createAdminLinks } from './identity/admin-link.ts';
 import { adminLinkRoutes } from './identity/admin-link-routes.ts';
+import { createAdminLinkStore } from './identity/admin-link-store.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJwts } from './identity/jwt.ts';
@@ -47,11 +47,11 @@ import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import type { Runtime } from './platform/runtime.ts';
 import { createUpstreams } from './upstreams/upstreams.ts';
-import { vaultRoutes } from './vault/routes.ts';
 import { createGrantStore } from './vault/grant-store.ts';
 import { loadKeyring } from './vault/keyring.ts';
 import { createRefresh } from './vault/refresh.ts';
 import { assertKeysPresent } from './vault/rotate.ts';
+import { vaultRoutes } from './vault/routes.ts';
 import { createSealer } from './vault/seal.ts';
 import { startSweep } from './vault/sweep.ts';
 import { createTokenEndpoint } from './vault/token-endpoint.ts';
@@ -64,7 +64,10 @@ const PURGE = 10 * 60_000;
 export interface App extends Gateway {
   readonly config: Config;
   readonly database: Database;
-  readonly identity: Gateway['identity'] & { readonly sessions: ReturnType<typeof createSessions>; readonly users: ReturnType<typeof createUserStore> };
+  readonly identity: Gateway['identity'] & {
+    readonly sessions: ReturnType<typeof createSessions>;
+    readonly users: ReturnType<typeof createUserStore>;
+  };
   readonly vault: Gateway['vault'] & Pick<Vault, 'storeGrant'>;
 }
 
@@ -84,11 +87,21 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const bus = createBus();
   const metrics = createMetrics();
   const audit = opening.use(createAudit({ store: createAuditStore(db), runtime, log }));
-  const fetch = opening.use(createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }));
-  const servers = createAuthorizationServers({ providers: config.providers, fetch, runtime, insecureHttp: config.insecureHttp });
+  const fetch = opening.use(
+    createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }),
+  );
+  const servers = createAuthorizationServers({
+    providers: config.providers,
+    fetch,
+    runtime,
+    insecureHttp: config.insecureHttp,
+  });
   const upstreams = createUpstreams(config.upstreams);
 
-  const sealer = createSealer(loadKeyring({ keys: config.encryptionKeys, dataDir: config.dataDir, runtime, log }), runtime);
+  const sealer = createSealer(
+    loadKeyring({ keys: config.encryptionKeys, dataDir: config.dataDir, runtime, log }),
+    runtime,
+  );
   const grants = createGrantStore(db);
   await assertKeysPresent(grants, sealer);
   const endpoint = createTokenEndpoint({ configurationFor: servers.configurationFor, runtime });
@@ -101,8 +114,18 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
       log,
       changed(grant, result) {
         bus.publish({ topic: 'grant-changed', grantId: grant.id, userId: grant.userId });
-        metrics.counter('sallyport_refreshes_total', 'Refreshed grants by provider and result.', { provider: grant.provider, result: result === 'ok' || result === 'invalid_grant' ? result : 'transient' }).add();
-        audit.record({ action: 'grant.refresh', userId: grant.userId, target: grant.id, detail: { provider: grant.provider, result } });
+        metrics
+          .counter('sallyport_refreshes_total', 'Refreshed grants by provider and result.', {
+            provider: grant.provider,
+            result: result === 'refreshed' || result === 'invalid_grant' ? result : 'transient',
+          })
+          .add();
+        audit.record({
+          action: 'grant.refresh',
+          userId: grant.userId,
+          target: grant.id,
+          detail: { provider: grant.provider, result },
+        });
       },
     }),
   );
@@ -113,7 +136,13 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus });
   const header = config.auth.proxyHeader;
   const proxyHeader = header === null ? null : createProxyHeader({ header, users, runtime, bus });
-  const sessions = createSessions({ store: createSessionStore(db, config.session), cookie: sessionCookie(publicUrl), limits: config.session, bus, runtime });
+  const sessions = createSessions({
+    store: createSessionStore(db, config.session),
+    cookie: sessionCookie(publicUrl),
+    limits: config.session,
+    bus,
+    runtime,
+  });
   const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
 
   const signIn = createSignIn({
@@ -130,8 +159,23 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     log,
   });
   const logoutTokens = createLogoutTokens({ servers, fetch, runtime });
-  const logout = createLogout({ sessions, servers, logoutTokens, endGrant: vault.endGrant, publicUrl, audit, log });
-  const adminLinks = createAdminLinks({ store: createAdminLinkStore(db), users, sessions, publicUrl, runtime, audit });
+  const logout = createLogout({
+    sessions,
+    servers,
+    logoutTokens,
+    endGrant: vault.endGrant,
+    publicUrl,
+    audit,
+    log,
+  });
+  const adminLinks = createAdminLinks({
+    store: createAdminLinkStore(db),
+    users,
+    sessions,
+    publicUrl,
+    runtime,
+    audit,
+  });
 
   const guard = createCrossSiteGuard(publicUrl);
   const answers = createAnswers(log);
@@ -160,7 +204,13 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     requestId,
     plugins: [
       consoleRoutes(),
-      healthRoutes({ checkDatabase: () => db.selectNoFrom(dbNow.as('now')).execute().then(() => {}) }),
+      healthRoutes({
+        checkDatabase: () =>
+          db
+            .selectNoFrom(dbNow.as('now'))
+            .execute()
+            .then(() => {}),
+      }),
       metricsRoutes({ metrics }),
       identityRoutes({ keys, sessions, users, bus, audit }),
       signInRoutes({ signIn, providers: config.providers, publicUrl }),
@@ -200,12 +250,22 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     vault: {
       storeGrant: vault.storeGrant,
       rotate: signal => vault.rotate({ signal }),
-      unreadable: async () => (await grants.kids()).filter(({ kid }) => !sealer.kids.has(kid)).reduce((sum, { count }) => sum + count, 0),
+      unreadable: async () =>
+        (await grants.kids())
+          .filter(({ kid }) => !sealer.kids.has(kid))
+          .reduce((sum, { count }) => sum + count, 0),
     },
     adminLink: () => adminLinks.create(),
     async start() {
       open.use(startSweep({ store: grants, refreshDue: vault.refreshDue, runtime, log }));
-      open.use(every(PURGE, 'clearing away what has expired', () => Promise.all([sessions.purge(), signIn.purge()]), { runtime, log }));
+      open.use(
+        every(
+          PURGE,
+          'clearing away what has expired',
+          () => Promise.all([sessions.purge(), signIn.purge()]),
+          { runtime, log },
+        ),
+      );
       open.use(server);
       port = await server.listen(config.listen);
       const { host } = config.listen;
@@ -214,7 +274,10 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 
-  function authenticated<P extends Parameters<typeof guard>[0]>(principal: P | Promise<P>, request: Parameters<typeof guard>[1]): P | Promise<P> {
+  function authenticated<P extends Parameters<typeof guard>[0]>(
+    principal: P | Promise<P>,
+    request: Parameters<typeof guard>[1],
+  ): P | Promise<P> {
     const guarded = (known: P): P => {
       guard(known, request);
       return known;

@@ -99,7 +99,7 @@ export function createGrantStore(db: Db) {
     },
 
     /**
-     * Takes an idle grant of this version, or one whose former attempt (`over`) let its deadline pass.
+     * Takes an idle grant of this version that may be tried, or one whose former attempt (`over`) let its deadline pass.
      * @returns when, by the database's clock; null when somebody was faster
      */
     async claim(claim: {
@@ -120,7 +120,7 @@ export function createGrantStore(db: Db) {
         .where('version', '=', claim.version);
       query =
         claim.over === null
-          ? query.where('state', '=', 'idle')
+          ? query.where('state', '=', 'idle').where('retry_at', '<=', dbNow)
           : query
               .where('state', '=', 'redeeming')
               .where('attempt', '=', claim.over)

@@ -1,7 +1,7 @@
 import { AppError } from '../platform/errors.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { GrantStore } from './grant-store.ts';
-import type { KeyringSealer } from './seal.ts';
+import { type KeyringSealer, kidOf } from './seal.ts';
 import { placeOf } from './tokens.ts';
 
 const BATCH = 100;
@@ -20,14 +20,18 @@ export async function rotate(deps: {
 }): Promise<number> {
   const { store, sealer, signal } = deps;
   let resealed = 0;
+  let after = '';
   for (;;) {
     signal?.throwIfAborted();
-    const batch = await store.sealedOtherwise(sealer.kid, BATCH);
+    const batch = await store.sealedOtherwise(sealer.kid, after, BATCH);
     if (batch.length === 0) break;
     for (const grant of batch) {
+      after = grant.id;
+      // What no key of the ring opens stays as it is; `doctor` counts it.
+      if (!sealer.kids.has(kidOf(grant.envelope))) continue;
       const place = placeOf(grant);
       const envelope = sealer.seal(sealer.open(grant.envelope, place), place);
-      if (await store.reseal(grant.id, grant.envelope, envelope, sealer.kid)) resealed += 1;
+      if (await store.reseal(grant, envelope, sealer.kid)) resealed += 1;
     }
     deps.onProgress?.(resealed);
   }
@@ -42,7 +46,7 @@ export async function rotate(deps: {
  * @throws AppError `config_invalid`
  */
 export async function assertKeysPresent(store: GrantStore, sealer: KeyringSealer): Promise<void> {
-  const absent = (await store.kids()).filter(kid => !sealer.kids.has(kid));
+  const absent = (await store.kids()).map(({ kid }) => kid).filter(kid => !sealer.kids.has(kid));
   if (absent.length > 0) {
     throw new AppError(
       'config_invalid',

@@ -1,7 +1,9 @@
+import { every } from '../platform/every.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Grant, GrantStore } from './grant-store.ts';
-import { dueAt } from './refresh-due.ts';
+import type { Grant } from './grant.ts';
+import type { GrantStore } from './grant-store.ts';
+import { dueAt } from './lifetime.ts';
 
 const EVERY = 30_000;
 /** Only grants used within this are kept fresh; the others are refreshed when somebody comes. */
@@ -33,21 +35,11 @@ export function startSweep(deps: {
     await Promise.all(workers);
   }
 
-  const running = (async () => {
-    while (!over.signal.aborted) {
-      // Replicas start together and must not sweep together.
-      await runtime.sleep(EVERY * (0.75 + (runtime.random(1)[0]! / 255) * 0.5), over.signal).catch(() => {});
-      if (over.signal.aborted) return;
-      await once().catch((error: unknown) =>
-        log.warn({ err: error }, 'the sweep of due grants failed; it is tried again'),
-      );
-    }
-  })();
-
+  const turns = every(EVERY, 'the sweep of due grants', once, { runtime, log });
   return {
     async [Symbol.asyncDispose]() {
       over.abort();
-      await running;
+      await turns[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Configuration, type CustomFetch, customFetch } from 'openid-client';
+import { AppError } from '../platform/errors.ts';
 
 /** Three tokens of 64 KB, and what surrounds them. */
 const MAX_BODY = 256 * 1024;
@@ -83,7 +84,8 @@ async function read(response: Response): Promise<string> {
   let text = '';
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_BODY) throw new TypeError(`the provider's answer is longer than ${MAX_BODY} bytes`);
+    // No token response: the library will find nothing in it.
+    if (text.length > MAX_BODY) return '';
   }
   return text + decoder.decode();
 }
@@ -111,6 +113,8 @@ const OVER = new Set([
 ]);
 
 function isOver(error: unknown): boolean {
+  // Our own refusal to send.
+  if (error instanceof AppError && error.cause === undefined) return true;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === undefined) continue;

@@ -10,20 +10,23 @@ import type { Audit } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { CredentialRule, StaticKey, Upstream, UpstreamKind } from '../terms/upstream.ts';
-import type { Grant, GrantStore } from './grant-store.ts';
+import type { Grant } from './grant.ts';
+import type { GrantStore } from './grant-store.ts';
+import { dueAt, lifetimeOf, usableUntil } from './lifetime.ts';
 import type { Refresh } from './refresh.ts';
-import { dueAt } from './refresh-due.ts';
+import { createRefusals } from './refusals.ts';
 import { rotate } from './rotate.ts';
 import type { KeyringSealer } from './seal.ts';
 import type { TokenEndpoint } from './token-endpoint.ts';
-import { placeOf, type TokenResponse, type Tokens } from './tokens.ts';
+import { placeOf, type TokenResponse, type Tokens, tokensOf } from './tokens.ts';
 
 /** Milliseconds for which a look at the database holds: what bounds a revocation that another process made (rule 7). */
 const CHECKED = 5_000;
+/** Milliseconds that opened tokens stay in memory, and for how many grants (performance.md, rule 2). */
+const OPENED = 5 * 60_000;
 const MAX_CACHED = 50_000;
 /** `used_at` is written no oftener. */
 const TOUCH = 60_000;
-const REVOKE_TIMEOUT = 5_000;
 
 /** What people see of a grant. Times are epoch milliseconds. */
 export type GrantSummary = Pick<
@@ -75,9 +78,11 @@ export interface Vault {
   rotate(options?: { signal?: AbortSignal; onProgress?: (resealed: number) => void }): Promise<number>;
 }
 
-/** Tokens opened for use, and the version they are. */
+type SignInRule = Extract<CredentialRule, { use: 'sign-in' }>;
+
+/** A version of a grant, opened. */
 interface Opened {
-  readonly grant: Grant;
+  readonly version: number;
   readonly tokens: Tokens;
   /** Of the ID token, epoch milliseconds; 0 without one. */
   readonly idTokenExpiresAt: number;
@@ -91,13 +96,11 @@ const SERVICE_OF: Record<UpstreamKind, Service> = {
   terminal: 'terminals',
 };
 
-type SignInRule = Extract<CredentialRule, { use: 'sign-in' }>;
-
 export function createVault(deps: {
   store: GrantStore;
   sealer: KeyringSealer;
   refresh: Refresh;
-  endpoint: Pick<TokenEndpoint, 'revoke'>;
+  endpoint: TokenEndpoint;
   runtime: Runtime;
   bus: Bus;
   audit: Audit;
@@ -105,10 +108,11 @@ export function createVault(deps: {
   config: Pick<Config, 'publicUrl' | 'forwarding'>;
 }): Vault {
   const { store, sealer, refresh, runtime, bus, audit, log } = deps;
+  const refusals = createRefusals(deps.config.publicUrl);
   const now = () => runtime.now();
-  /** By user, then by the session's grant and the upstream: what goes out, for as long as it needs no second look. */
+  /** By user, then by the session's grant and the upstream: what goes out, until the next look at the database. */
   const warm = new ExpiringCache<Map<string, Credential>>({ max: MAX_CACHED, now });
-  /** By grant: what was opened, for as long as its version is the stored one. */
+  /** By grant; good for as long as its version is the stored one. */
   const opened = new ExpiringCache<Opened>({ max: MAX_CACHED, now });
   const touched = new ExpiringCache<true>({ max: MAX_CACHED, now });
   const staticCredentials = new WeakMap<StaticKey, Credential>();
@@ -118,10 +122,24 @@ export function createVault(deps: {
     if (notice.topic === 'grant-changed' || notice.topic === 'user-changed') warm.delete(notice.userId);
   });
 
+  function credentialFor(
+    principal: Principal,
+    upstream: Upstream,
+  ): Credential | null | Promise<Credential | null> {
+    const rule = upstream.credential;
+    if (rule.use === 'none') return null;
+    if (rule.use === 'key') return fromKey(rule);
+    return (
+      warm.get(principal.userId)?.get(warmKey(principal, upstream)) ??
+      signInCredential(principal, upstream, rule, null)
+    );
+  }
+
   function fromKey(key: StaticKey): Credential {
     let credential = staticCredentials.get(key);
     if (credential === undefined) {
-      const value = key.scheme === '' ? key.key.reveal() : `${key.scheme} ${key.key.reveal()}`;
+      const secret = key.key.reveal();
+      const value = key.scheme === '' ? secret : `${key.scheme} ${secret}`;
       credential = Object.freeze({
         header: key.header,
         value,
@@ -133,37 +151,25 @@ export function createVault(deps: {
     return credential;
   }
 
-  const forwarded = (upstream: Upstream) => {
-    const { enabled, services } = deps.config.forwarding;
-    return enabled && services.includes(SERVICE_OF[upstream.kind]);
-  };
-
-  function credentialFor(
-    principal: Principal,
-    upstream: Upstream,
-  ): Credential | null | Promise<Credential | null> {
-    const rule = upstream.credential;
-    if (rule.use === 'none') return null;
-    if (rule.use === 'key') return fromKey(rule);
-    const known = warm.get(principal.userId)?.get(warmKey(principal, upstream));
-    if (known !== undefined && known.expiresAt > now()) return known;
-    return signInCredential(principal, upstream, rule, null);
-  }
-
   async function signInCredential(
     principal: Principal,
     upstream: Upstream,
     rule: SignInRule,
     refused: Credential | null,
   ): Promise<Credential> {
-    const grant = forwarded(upstream) ? await grantFor(principal, rule) : null;
-    if (grant === null) {
+    const { enabled, services } = deps.config.forwarding;
+    const forwarding = enabled && services.includes(SERVICE_OF[upstream.kind]);
+    const found = forwarding ? await grantFor(principal, rule) : null;
+    if (found === null) {
       if (rule.fallback !== null) return fromKey(rule.fallback);
-      throw missing(upstream, forwarded(upstream));
+      throw refusals.missing(upstream, forwarding);
     }
     try {
-      const current = await usable(grant, refused);
-      return keep(principal, upstream, credentialOf(current, rule, upstream));
+      const grant = await usable(found, refused);
+      const credential = credentialOf(grant, rule);
+      if (credential === null) throw refusals.missing(upstream, true);
+      keepWarm(principal, upstream, grant, credential);
+      return credential;
     } catch (error) {
       const over =
         error instanceof AppError &&
@@ -178,63 +184,53 @@ export function createVault(deps: {
     if (principal.proof === 'anonymous') return null;
     if (principal.grantId !== null) {
       const own = await store.read(principal.grantId);
-      if (
-        own !== null &&
-        own.userId === principal.userId &&
-        (rule.provider === null || own.provider === rule.provider)
-      )
-        return own;
-      if (rule.provider === null) return null;
+      const mine = own !== null && own.userId === principal.userId ? own : null;
+      if (rule.provider === null || mine?.provider === rule.provider) return mine;
     }
-    return store.newest(principal.userId, rule.provider);
+    const newest = await store.newest(principal.userId, rule.provider);
+    return newest === null ? null : store.read(newest.id);
   }
 
-  /** The grant's tokens, none of them due or refused. */
-  async function usable(found: Grant, refused: Credential | null): Promise<Opened> {
-    let grant = found;
+  /** The grant in a version that may be sent: neither due nor refused, where that can be had. */
+  async function usable(grant: Grant, refused: Credential | null): Promise<Grant> {
     const wasRefused = refused?.source?.grantId === grant.id && refused.source.version >= grant.version;
-    if (wasRefused || dueAt(grant) <= grant.now || grant.state === 'reauth_required') {
-      const outcome = await refresh.run(grant.id, grant.version, wasRefused);
-      if (outcome.is === 'reauth_required') throw reauth(grant);
-      if (outcome.is === 'gone')
-        throw new AppError('credential_missing', 'Your sign-in has ended; sign in again.', {
-          action: signInUrl(grant.provider),
-        });
-      if (outcome.is === 'unavailable') throw unavailable(grant, outcome.until - grant.now);
-      const fresh = await store.read(grant.id);
-      if (fresh === null) throw reauth(grant);
-      grant = fresh;
+    const good = !wasRefused && grant.state !== 'reauth_required' && dueAt(grant) > grant.now;
+    if (good) return grant;
+    const outcome = await refresh.run(grant.id, { wanting: grant.version, refused: wasRefused });
+    switch (outcome.is) {
+      case 'usable': {
+        const fresh = await store.read(grant.id);
+        if (fresh === null) throw refusals.reauth(grant.provider);
+        // It may have been changed again since; what has expired is not handed out in any case.
+        if (usableUntil(fresh) <= fresh.now) throw refusals.unavailable(grant.provider, 1_000);
+        return fresh;
+      }
+      case 'unavailable':
+        throw refusals.unavailable(grant.provider, (outcome.until ?? 0) - grant.now);
+      default:
+        throw refusals.reauth(grant.provider);
     }
-    if (grant.expiresAt <= grant.now) throw unavailable(grant, 1_000);
-    return open(grant);
   }
 
   function open(grant: Grant): Opened {
     const known = opened.get(grant.id);
-    if (known !== undefined && known.grant.version === grant.version) return known;
+    if (known !== undefined && known.version === grant.version) return known;
     const tokens = JSON.parse(sealer.open(grant.envelope, placeOf(grant))) as Tokens;
-    const entry = { grant, tokens, idTokenExpiresAt: expiryOf(tokens.id_token) };
-    opened.set(grant.id, entry, now() + 5 * 60_000);
+    const entry = { version: grant.version, tokens, idTokenExpiresAt: expiryOf(tokens.id_token) };
+    opened.set(grant.id, entry, now() + OPENED);
     return entry;
   }
 
-  function credentialOf(from: Opened, rule: SignInRule, upstream: Upstream): Credential {
-    const { grant, tokens } = from;
-    const accessToken = { value: tokens.access_token, lifetime: grant.expiresAt - grant.now };
-    const idToken =
-      tokens.id_token === undefined
-        ? null
-        : { value: tokens.id_token, lifetime: from.idTokenExpiresAt - now() };
-    const wanted = rule.token === 'id_token' ? idToken : accessToken;
-    const token =
-      wanted !== null && wanted.lifetime > 0
-        ? wanted
-        : rule.strict
-          ? null
-          : rule.token === 'id_token'
-            ? accessToken
-            : idToken;
-    if (token === null || token.lifetime <= 0) throw missing(upstream, true);
+  /** The token the rule wants, else, unless it is strict, the other one; null when neither lives. */
+  function credentialOf(grant: Grant, rule: SignInRule): Credential | null {
+    const { tokens, idTokenExpiresAt } = open(grant);
+    const access = { value: tokens.access_token, lifetime: usableUntil(grant) - grant.now };
+    const identity = { value: tokens.id_token, lifetime: idTokenExpiresAt - now() };
+    const [wanted, other] = rule.token === 'id_token' ? [identity, access] : [access, identity];
+    const token = [wanted, ...(rule.strict ? [] : [other])].find(
+      ({ value, lifetime }) => value !== undefined && lifetime > 0,
+    );
+    if (token === undefined) return null;
     return {
       header: 'authorization',
       value: `Bearer ${token.value}`,
@@ -243,66 +239,22 @@ export function createVault(deps: {
     };
   }
 
-  /** Warm until the next look at the database is due, or the token itself. */
-  function keep(principal: Principal, upstream: Upstream, credential: Credential): Credential {
-    const grantId = credential.source!.grantId;
-    const grant = opened.get(grantId)?.grant;
-    if (grant === undefined) return credential;
-    const looked = now();
-    const due = looked + (dueAt(grant) - grant.now);
-    let mine = warm.get(principal.userId);
-    if (mine === undefined) {
-      mine = new Map();
-      // One look after the first for all of a user's: what is added later is looked at sooner.
-      warm.set(principal.userId, mine, looked + CHECKED);
+  function keepWarm(principal: Principal, upstream: Upstream, grant: Grant, credential: Credential): void {
+    const next = now() + CHECKED;
+    const due = now() + dueAt(grant) - grant.now;
+    if (due > next && credential.expiresAt > next) {
+      const mine = warm.get(principal.userId);
+      // What joins the others of its user is looked at when they are, which is sooner.
+      if (mine !== undefined) mine.set(warmKey(principal, upstream), credential);
+      else warm.set(principal.userId, new Map([[warmKey(principal, upstream), credential]]), next);
     }
-    if (due > looked + CHECKED && credential.expiresAt > looked + CHECKED) mine.set(warmKey(principal, upstream), credential);
-    touch(grantId);
-    return credential;
-  }
-
-  function touch(grantId: string): void {
-    if (touched.get(grantId)) return;
-    touched.set(grantId, true, now() + TOUCH);
+    if (touched.get(grant.id)) return;
+    touched.set(grant.id, true, now() + TOUCH);
     store
-      .touch(grantId)
+      .touch(grant.id)
       .catch((error: unknown) =>
-        log.warn({ err: error, grant: grantId }, 'the use of a grant could not be noted'),
+        log.warn({ err: error, grant: grant.id }, 'the use of a grant could not be noted'),
       );
-  }
-
-  const signInUrl = (provider: string) =>
-    new URL(`/auth/${encodeURIComponent(provider)}/login`, deps.config.publicUrl).href;
-
-  function missing(upstream: Upstream, forwarding: boolean): AppError {
-    const rule = upstream.credential;
-    const provider = rule.use === 'sign-in' ? rule.provider : null;
-    const action =
-      provider === null ? new URL('/auth/login', deps.config.publicUrl).href : signInUrl(provider);
-    const said = forwarding
-      ? `${upstream.id} needs your own token, and there is none: sign in at ${action}.`
-      : `${upstream.id} needs your own token, and token forwarding is switched off here; ask an admin.`;
-    return new AppError('credential_missing', said, { action });
-  }
-
-  function reauth(grant: Grant): AppError {
-    const action = signInUrl(grant.provider);
-    return new AppError(
-      'reauth_required',
-      `Your sign-in at ${grant.provider} has ended: sign in again at ${action}.`,
-      { action },
-    );
-  }
-
-  function unavailable(grant: Grant, wait: number): AppError {
-    const seconds = Math.max(1, Math.ceil(wait / 1_000));
-    return new AppError(
-      'unavailable',
-      `Your token has expired, and ${grant.provider} does not renew it at the moment; try again in ${seconds} s.`,
-      {
-        headers: { 'retry-after': String(seconds) },
-      },
-    );
   }
 
   return {
@@ -327,12 +279,7 @@ export function createVault(deps: {
 
     async release(principal, upstream) {
       const rule = upstream.credential;
-      if (rule.use !== 'sign-in' || !rule.release) {
-        throw new AppError(
-          'forbidden',
-          `The token for ${upstream.id} is not released to programs; its rule does not say release: true.`,
-        );
-      }
+      if (rule.use !== 'sign-in' || !rule.release) throw refusals.unreleased(upstream);
       // Never a static key: what is released is the caller's own.
       const credential = await signInCredential(principal, upstream, { ...rule, fallback: null }, null);
       audit.record({
@@ -349,9 +296,19 @@ export function createVault(deps: {
       };
     },
 
-    async storeGrant({ tokens, ...grant }) {
+    async storeGrant({ tokens: response, ...grant }) {
       const id = newId(runtime, 'grt');
-      await store.insert({ id, ...grant, ...refresh.seal({ id, userId: grant.userId, version: 1 }, tokens) });
+      const tokens = tokensOf(response);
+      const hasRefreshToken = tokens.refresh_token !== undefined;
+      await store.insert({
+        id,
+        ...grant,
+        envelope: sealer.seal(JSON.stringify(tokens), placeOf({ id, userId: grant.userId, version: 1 })),
+        kid: sealer.kid,
+        scope: response.scope ?? '',
+        lifetime: lifetimeOf(response.expires_in, hasRefreshToken),
+        hasRefreshToken,
+      });
       audit.record({
         action: 'grant.store',
         userId: grant.userId,
@@ -372,18 +329,14 @@ export function createVault(deps: {
         target: grantId,
         detail: { provider: grant.provider },
       });
-      const over = new AbortController();
-      await Promise.race([tellProvider(grant), runtime.sleep(REVOKE_TIMEOUT, over.signal).catch(() => {})]);
-      over.abort();
+      await tellProvider(grant);
       return true;
     },
 
-    async grantsOf(userId) {
-      return store.ofUser(userId);
-    },
+    grantsOf: userId => store.ofUser(userId),
 
     async refreshDue(grant) {
-      await refresh.run(grant.id, grant.version, false);
+      await refresh.run(grant.id, { wanting: grant.version, refused: false });
     },
 
     rotate: options => rotate({ store, sealer, audit, ...options }),
@@ -392,17 +345,14 @@ export function createVault(deps: {
   async function tellProvider(grant: Grant): Promise<void> {
     try {
       const tokens = JSON.parse(sealer.open(grant.envelope, placeOf(grant))) as Tokens;
+      const endpoint = await deps.endpoint.open(grant.provider);
       // RFC 7009 section 2.1: revoking the refresh token ends the access tokens of the same grant too.
-      if (tokens.refresh_token !== undefined)
-        await deps.endpoint.revoke(grant.provider, tokens.refresh_token, 'refresh_token');
-      else await deps.endpoint.revoke(grant.provider, tokens.access_token, 'access_token');
+      if (tokens.refresh_token !== undefined) await endpoint.revoke(tokens.refresh_token, 'refresh_token');
+      else await endpoint.revoke(tokens.access_token, 'access_token');
     } catch (error) {
+      const { code = (error as Error).name } = error as { code?: string };
       log.warn(
-        {
-          provider: grant.provider,
-          grant: grant.id,
-          code: (error as { code?: string }).code ?? (error as Error).name,
-        },
+        { provider: grant.provider, grant: grant.id, reason: code },
         'the provider did not confirm a revocation',
       );
     }
