@@ -118,6 +118,8 @@ export class InboundBody {
       left -= chunk.length;
       if (left < 0) req.socket.destroy();
     });
+    // Once read from, it is ours to end: node:http would read what is left without a limit.
+    req.read(0);
     req.resume();
   }
 

@@ -6,6 +6,7 @@ import type { Flow, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { matchesModel } from './model-globs.ts';
 import { joined } from './named.ts';
+import { upstreamFailure } from './upstream-failure.ts';
 
 /** A list of models is a few kilobytes. */
 const MAX_LIST = 4 * 1024 * 1024;
@@ -29,38 +30,42 @@ export interface ModelListDeps {
 /**
  * The models of several upstreams as one list, asked all at once. One that is slow, fails, or for which the caller has no credential is
  * left out and named, and delays nobody past the timeout.
+ * @throws AppError what the first one failed with, when all of them did
  */
 export async function listModels(
   principal: Principal,
   upstreams: readonly Upstream[],
   deps: ModelListDeps,
 ): Promise<{ models: Model[]; missing: string[] }> {
-  const lists = await Promise.all(
-    upstreams.map(upstream =>
-      withinTime(upstream, signal => modelsOf(principal, upstream, signal, deps), deps),
-    ),
+  const asked = await Promise.allSettled(
+    upstreams.map(upstream => withinTime(deps, signal => modelsOf(principal, upstream, signal, deps))),
   );
-  const missing = upstreams.filter((_, n) => lists[n] === null).map(upstream => upstream.id);
-  const seen = new Set<string>();
-  const models = lists.flatMap(list => list ?? []).filter(model => !seen.has(model.id) && seen.add(model.id));
-  return { models, missing };
+  const missing: string[] = [];
+  const models = new Map<string, Model>();
+  asked.forEach((list, n) => {
+    const upstream = upstreams[n]!;
+    if (list.status === 'rejected') {
+      missing.push(upstream.id);
+      deps.log.warn({ upstream: upstream.id, err: list.reason }, 'left out of the list of models');
+    } else {
+      // Of two upstreams with the same model, the first is the one that a call reaches.
+      for (const model of list.value) if (!models.has(model.id)) models.set(model.id, model);
+    }
+  });
+  const [first] = asked;
+  if (first?.status === 'rejected' && missing.length === upstreams.length)
+    throw upstreamFailure(first.reason, upstreams[0]!);
+  return { models: [...models.values()], missing };
 }
 
-/** What `ask` answers within the timeout; null, with a line in the log, otherwise. */
-async function withinTime<T>(
-  upstream: Upstream,
-  ask: (signal: AbortSignal) => Promise<T>,
-  deps: ModelListDeps,
-): Promise<T | null> {
+/** What `ask` answers within the timeout; behind it, the asking is aborted. */
+async function withinTime<T>(deps: ModelListDeps, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const over = new AbortController();
   const timeout = deps.runtime.sleep(deps.timeout, over.signal).then(() => {
-    throw new Error(`no list of models within ${deps.timeout} ms`);
+    throw Object.assign(new Error(`no list of models within ${deps.timeout} ms`), { code: 'ETIMEDOUT' });
   });
   try {
     return await Promise.race([ask(over.signal), timeout]);
-  } catch (error) {
-    deps.log.warn({ upstream: upstream.id, err: error }, 'left out of the list of models');
-    return null;
   } finally {
     timeout.catch(() => {});
     over.abort();

@@ -39,7 +39,7 @@ export function forwardRoutes(
   };
 
   const openai: CallHandler = call => {
-    if (call.path === '/v1/models' && call.req.method === 'GET')
+    if (call.path === '/v1/models' && (call.req.method === 'GET' || call.req.method === 'HEAD'))
       deps.answerJson(call, () => models(call), deps.answerOpenai);
     else forward.handle(call, principal => findByModel(call, principal, deps), deps.answerOpenai);
   };

@@ -89,6 +89,7 @@ export function createAnswers(log: Logger): Answers {
     }
     const text = JSON.stringify(body);
     if (awaitsContinue(req)) headers = { ...headers, connection: 'close' };
+    call.body.discard();
     res.writeHead(status, {
       'content-type': type,
       'content-length': Buffer.byteLength(text),
@@ -98,7 +99,6 @@ export function createAnswers(log: Logger): Answers {
       ...headers,
     });
     res.end(text);
-    call.body.discard();
   }
 
   function writeError(call: Answerable, error: AppError, type: string, body: Record<string, unknown>): void {

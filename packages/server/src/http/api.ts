@@ -4,7 +4,10 @@ import {
   type FastifyError,
   type FastifyInstance,
   type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
   fastify,
+  LogController,
 } from 'fastify';
 import {
   type FastifyPluginAsyncZod,
@@ -39,11 +42,13 @@ export interface ApiDeps {
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const api = fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     genReqId: deps.requestId,
     requestIdHeader: false,
     trustProxy: false,
+    // A path that the router itself cannot read.
+    frameworkErrors: answerError,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
   });
   api.setValidatorCompiler(validatorCompiler);
@@ -84,25 +89,24 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   api.setNotFoundHandler(() => {
     throw new AppError('not_found', 'There is nothing at this path.');
   });
-  api.setErrorHandler((thrown: FastifyError, request, reply) => {
-    const error = translated(thrown);
-    if (error.status >= 500)
-      request.log.error(
-        { requestId: request.id, code: error.code, err: error.cause ?? error },
-        error.message,
-      );
-    return reply
-      .code(error.status)
-      .headers(error.headers)
-      .type('application/problem+json')
-      .serializer(JSON.stringify)
-      .send(problem(error));
-  });
+  api.setErrorHandler(answerError);
 
   await api.register(formbody, { bodyLimit: BODY_LIMIT });
   for (const plugin of deps.plugins) await api.register(plugin as FastifyPluginAsync);
   await api.ready();
   return api;
+}
+
+function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const error = translated(thrown);
+  if (error.status >= 500)
+    request.log.error({ requestId: request.id, code: error.code, err: error.cause ?? error }, error.message);
+  reply
+    .code(error.status)
+    .headers(error.headers)
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send(problem(error));
 }
 
 /** Fastify's own refusals (a body too large, no JSON, a schema that does not fit) as ours. */
