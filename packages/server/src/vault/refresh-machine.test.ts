@@ -35,7 +35,6 @@ const scenarios: Record<string, Scenario> = {
     reuse: 'grace-for-a-tick',
   },
   'three faults in a row, among three callers': { ...three, crashes: 0, faults: 3, ticks: 0 },
-  'two crashes and two pauses': { ...three, ticks: 2 },
   'two crashes and a fault': { ...three, faults: 1, ticks: 0 },
   'a crash, a pause, and a user who revokes': { ...three, crashes: 1, revocations: 1 },
   'tokens that live no longer than a claim holds': { ...three, crashes: 1, life: 1 },
