@@ -32,6 +32,7 @@ export async function whoami(
   principal: Principal,
   deps: {
     upstreams: { find(id: string): Upstream | undefined };
+    may(principal: Principal, upstream: Upstream): boolean;
     vault: {
       credentialFor(principal: Principal, upstream: Upstream): Credential | null | Promise<Credential | null>;
     };
@@ -43,6 +44,9 @@ export async function whoami(
   const upstream = id === null ? undefined : deps.upstreams.find(id);
   if (upstream === undefined) throw new AppError('not_found', 'Name an upstream: /u/whoami/?upstream=ID.');
   const rest = checkedPath(call.path).slice(PREFIX.length);
+  // A credential of an admin may be limited to some upstreams.
+  if (!deps.may(principal, upstream))
+    throw new AppError('forbidden', `You may not use the upstream ${upstream.id}.`);
   const kept = call.query
     .slice(1)
     .split('&')

@@ -48,7 +48,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     requestIdHeader: false,
     trustProxy: false,
     // A path that the router itself cannot read.
-    frameworkErrors: answerError,
+    frameworkErrors: (error, request, reply) => {
+      dress(request, reply);
+      answerError(error, request, reply);
+    },
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
   });
   api.setValidatorCompiler(validatorCompiler);
@@ -60,9 +63,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       throw new Error(`route ${route.method} ${route.url} has no policy`);
   });
   api.addHook('onRequest', async (request, reply) => {
-    setPageHeaders(reply.raw);
-    reply.raw.setHeader('x-request-id', request.id);
-    reply.raw.setHeader('cache-control', 'no-store');
+    dress(request, reply);
     await admit(request.routeOptions.config.policy, request);
   });
   api.addHook('preParsing', async request => proceed(request.raw));
@@ -95,6 +96,13 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   for (const plugin of deps.plugins) await api.register(plugin as FastifyPluginAsync);
   await api.ready();
   return api;
+}
+
+/** What every answer wears; written to the raw response, so that no plugin's own headers undo it. */
+function dress(request: FastifyRequest, reply: FastifyReply): void {
+  setPageHeaders(reply.raw);
+  reply.raw.setHeader('x-request-id', request.id);
+  reply.raw.setHeader('cache-control', 'no-store');
 }
 
 function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
