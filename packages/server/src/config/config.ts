@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { z } from 'zod';
+import { isLoopbackHost } from '../platform/net.ts';
 import { compose } from './compose.ts';
-import { isLoopback } from './loopback.ts';
 import { createOptions, type Values } from './options.ts';
 import { ConfigError, type Path, pathText } from './problems.ts';
 import { checkTogether } from './rules.ts';
@@ -87,7 +87,10 @@ function checkEach(
   const early = <K extends keyof Values>(key: K) =>
     parse(first.find(option => option.key === key)!).data as Values[K] | undefined;
   const host = early('listen')?.host;
-  const { secrets, options } = table(host !== undefined && !isLoopback(host), early('insecureHttp') === true);
+  const { secrets, options } = table(
+    host !== undefined && !isLoopbackHost(host),
+    early('insecureHttp') === true,
+  );
 
   const values: Record<string, unknown> = {};
   for (const option of options) {

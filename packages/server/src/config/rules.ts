@@ -1,4 +1,4 @@
-import { isLoopback } from './loopback.ts';
+import { isLoopbackHost } from '../platform/net.ts';
 import type { Values } from './options.ts';
 import { PRESETS } from './presets.ts';
 import type { Path } from './problems.ts';
@@ -87,7 +87,7 @@ function checkCallers(checked: Partial<Values>, report: Report): void {
     authRequired === false &&
     confirmAnonymous !== true &&
     listen !== undefined &&
-    !isLoopback(listen.host)
+    !isLoopbackHost(listen.host)
   ) {
     report(
       ['authRequired'],

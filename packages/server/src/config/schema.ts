@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { StoreUrl } from '../platform/db/db.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopbackHost } from '../platform/net.ts';
 import { PRESETS } from './presets.ts';
 import { Refusal } from './problems.ts';
 import type { Purpose, SecretReader } from './secrets.ts';
@@ -38,7 +38,7 @@ export function createSchemas(context: SchemaContext) {
     // RFC 9110 §4.2.4: user information in an http URL is deprecated, and it would reach logs.
     if (url.username !== '' || url.password !== '')
       throw new Refusal(`expected ${expected}, without user name or password`);
-    if (url.protocol === 'http:' && !isLoopback(url.hostname) && !context.insecureHttp) {
+    if (url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !context.insecureHttp) {
       throw new Refusal(
         'expected https:, since http: is accepted on loopback only (insecureHttp: true accepts it everywhere)',
       );

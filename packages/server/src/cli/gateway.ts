@@ -1,0 +1,25 @@
+import type { Config } from '../config/types.ts';
+import type { Keys } from '../identity/keys.ts';
+import type { UserStore } from '../identity/user-store.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Runtime } from '../platform/runtime.ts';
+
+/** What the command line needs of the gateway; `app.ts` is it. */
+export interface Gateway extends AsyncDisposable {
+  /** Listens. @returns where, as the ready line has it */
+  start(): Promise<{ readonly url: string }>;
+  /** The link that makes the first admin; null when there is an admin already. */
+  adminLink(): Promise<string | null>;
+  readonly identity: {
+    readonly keys: Pick<Keys, 'create' | 'list' | 'revoke'>;
+    readonly users: Pick<UserStore, 'get' | 'byEmail' | 'list' | 'create' | 'makeAdmin'>;
+  };
+  readonly vault: {
+    /** Seals everything anew under the newest key; begins where an interrupted run ended. @returns how many records */
+    rotate(signal: AbortSignal): Promise<number>;
+    /** How many records are sealed under a key that is not in the ring. */
+    unreadable(): Promise<number>;
+  };
+}
+
+export type CreateGateway = (deps: { config: Config; runtime: Runtime; log: Logger }) => Promise<Gateway>;
