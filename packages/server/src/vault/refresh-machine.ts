@@ -90,7 +90,8 @@ export function step(state: RefreshState, event: RefreshEvent): Step {
     case 'swapped':
       return afterSwap(state, event.won);
     case 'unreachable':
-      return done(state, { is: 'unavailable', until: null });
+      // No claim will help: what is there has to do.
+      return look({ ...state, claims: MAX_CLAIMS });
     case 'unsent':
       return go(state, 'release', { do: 'release', failed: false, underway: false });
     case 'answer':
