@@ -1,19 +1,27 @@
+import type { Config } from '../config/types.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Upstream } from '../terms/upstream.ts';
 
 /** What the vault says when it has no credential: why, and where a person mends it. */
-export function createRefusals(publicUrl: URL) {
+export function createRefusals(config: Pick<Config, 'publicUrl' | 'providers'>) {
+  const { publicUrl, providers } = config;
+  const nameOf = (id: string) => providers.find(provider => provider.id === id)?.name ?? id;
   const signInUrl = (provider: string) =>
     new URL(`/auth/${encodeURIComponent(provider)}/login`, publicUrl).href;
 
   return {
     missing(upstream: Upstream, forwarding: boolean): AppError {
       const rule = upstream.credential;
-      const provider = rule.use === 'sign-in' ? rule.provider : null;
+      const only = providers.length === 1 ? providers[0]!.id : null;
+      const provider = (rule.use === 'sign-in' ? rule.provider : null) ?? only;
       const action = provider === null ? new URL('/auth/login', publicUrl).href : signInUrl(provider);
-      const said = forwarding
-        ? `${upstream.id} needs your own token, and there is none: sign in at ${action}.`
-        : `${upstream.id} needs your own token, and token forwarding is switched off here; ask an admin.`;
+      if (!forwarding) {
+        return new AppError(
+          'credential_missing',
+          `${upstream.id} needs your own token, and token forwarding is switched off for it here; ask an admin.`,
+        );
+      }
+      const said = `${upstream.id} needs your own token, and there is none: sign in at ${action}.`;
       return new AppError('credential_missing', said, { action });
     },
 
@@ -21,7 +29,7 @@ export function createRefusals(publicUrl: URL) {
       const action = signInUrl(provider);
       return new AppError(
         'reauth_required',
-        `Your sign-in at ${provider} has ended: sign in again at ${action}.`,
+        `Your sign-in at ${nameOf(provider)} has ended: sign in again at ${action}.`,
         { action },
       );
     },
@@ -29,7 +37,7 @@ export function createRefusals(publicUrl: URL) {
     /** @param wait milliseconds until it is worth another try */
     unavailable(provider: string, wait: number): AppError {
       const seconds = Math.max(1, Math.ceil(wait / 1_000));
-      const said = `Your token has expired, and ${provider} does not renew it at the moment; try again in ${seconds} s.`;
+      const said = `Your token has expired, and ${nameOf(provider)} does not renew it at the moment; try again in ${seconds} s.`;
       return new AppError('unavailable', said, { headers: { 'retry-after': String(seconds) } });
     },
 
@@ -40,3 +48,5 @@ export function createRefusals(publicUrl: URL) {
       ),
   };
 }
+
+export type Refusals = ReturnType<typeof createRefusals>;
