@@ -206,6 +206,19 @@ test('a body whose model stands behind the first MiB goes to the only endpoint t
   assert.equal(real.requests[0]!.bodyBytes, body.length);
 });
 
+test('a client that waits for 100 Continue hears it once, though its body is read in two steps', async t => {
+  const { dial, host, corp } = await twoEndpoints(t);
+  const body = `{"model":"corp-large","input":"${'A'.repeat(200_000)}"}`;
+  const client = await dial();
+  client.send(
+    `POST /v1/x HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer alice\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+  await client.until(/100 Continue/);
+  client.send(body);
+  assert.deepEqual((await client.all()).match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 100', 'HTTP/1.1 200']);
+  assert.equal(corp.requests[0]!.bodyBytes, body.length);
+});
+
 test('a second model far behind the first breaks the request off, with 400', async t => {
   const { url, corp } = await twoEndpoints(t);
   let ended = false;

@@ -122,6 +122,7 @@ test('after 200 clients have left, before and during their answers, no upstream 
     Array.from({ length: 160 }, () => fetch(`${url}/u/up/quick`, { headers }).then(res => res.text())),
   );
   assert.ok(after.every(text => text === 'ok'));
+  assert.deepEqual([real.busy, real.requests.length], [0, 150 + 160]);
 });
 
 test('an upstream that dies midway is an error that the client sees, after everything that came before', async t => {
