@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 
 const CHECKS: readonly (readonly [what: string, command: string, ...args: string[]])[] = [
-  ['format and lint', 'biome', 'ci', '.'],
+  ['format and lint', 'biome', 'ci', '--colors=off', '.'],
   ['types', 'tsc', '--noEmit', '-p', '.'],
   ['types of the console', 'tsc', '--noEmit', '-p', 'packages/web'],
   ['floors', 'node', '--test', '--test-reporter=dot', 'packages/server/test/floors.test.ts'],

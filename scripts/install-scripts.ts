@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, never>;
 const approved = new Set(Object.keys(read('package.json')['allowScripts'] ?? {}));
-const packages: Record<string, { hasInstallScript?: boolean; resolved?: string }> = read('package-lock.json')['packages']!;
+const packages: Record<string, { hasInstallScript?: boolean; resolved?: string }> =
+  read('package-lock.json')['packages']!;
 const problems = Object.entries(packages).flatMap(([path, { hasInstallScript, resolved }]) => {
   const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
   return [

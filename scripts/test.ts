@@ -8,8 +8,8 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { buildConsole } from '../packages/web/build.ts';
 import { postgresPrograms, startCluster } from '../packages/server/test/fixtures/postgres.ts';
+import { buildConsole } from '../packages/web/build.ts';
 
 const wanted = process.argv.slice(2);
 const files = globSync('packages/*/{src,test}/**/*.test.ts')

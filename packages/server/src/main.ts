@@ -1,5 +1,5 @@
-import { run } from './cli/program.ts';
 import { createApp } from './app.ts';
+import { run } from './cli/program.ts';
 import { systemRuntime } from './platform/runtime.ts';
 
 const stop = new AbortController();

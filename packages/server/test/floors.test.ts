@@ -33,29 +33,46 @@ interface Import {
 const files = globSync('**/*.ts', { cwd: SRC }).filter(file => !file.endsWith('.test.ts'));
 const imports: Import[] = files.flatMap(from => {
   const text = readFileSync(join(SRC, from), 'utf8');
-  return [...text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gms)].map(match => {
+  return [
+    ...text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gms),
+  ].map(match => {
     const specifier = match[2] ?? match[3]!;
     const to = specifier.startsWith('.') ? normalize(join(dirname(from), specifier)) : null;
     return { from, to, specifier, typeOnly: match[1] !== undefined };
   });
 });
-const inside = imports.filter((one): one is Import & { to: string } => one.to !== null && !one.to.startsWith('..'));
+const inside = imports.filter(
+  (one): one is Import & { to: string } => one.to !== null && !one.to.startsWith('..'),
+);
 const folder = (file: string) => file.split('/')[0]!;
 const show = (list: readonly Import[]) => list.map(({ from, specifier }) => `${from} → ${specifier}`);
 
 test('imports point down the floors', () => {
   // The command line says what it needs as types; app.ts is made to fit them.
-  const up = inside.filter(({ from, to, typeOnly }) => floorOf(to) > floorOf(from) && !(typeOnly && from === 'app.ts' && to === 'cli/gateway.ts'));
+  const up = inside.filter(
+    ({ from, to, typeOnly }) =>
+      floorOf(to) > floorOf(from) && !(typeOnly && from === 'app.ts' && to === 'cli/gateway.ts'),
+  );
   assert.deepEqual(show(up), []);
 });
 
 test('rooms on one floor do not import each other, nor do journeys', () => {
-  const neighbours = inside.filter(({ from, to }) => folder(from) !== folder(to) && [ROOMS, JOURNEYS].some(floor => floor.includes(folder(from)) && floor.includes(folder(to))));
+  const neighbours = inside.filter(
+    ({ from, to }) =>
+      folder(from) !== folder(to) &&
+      [ROOMS, JOURNEYS].some(floor => floor.includes(folder(from)) && floor.includes(folder(to))),
+  );
   assert.deepEqual(show(neighbours), []);
 });
 
 test('only stores and platform/db speak SQL', () => {
-  const elsewhere = imports.filter(({ from, specifier, typeOnly }) => !typeOnly && (specifier === 'kysely' || specifier === 'pg' || specifier === 'node:sqlite') && !from.endsWith('-store.ts') && !from.startsWith('platform/db/'));
+  const elsewhere = imports.filter(
+    ({ from, specifier, typeOnly }) =>
+      !typeOnly &&
+      (specifier === 'kysely' || specifier === 'pg' || specifier === 'node:sqlite') &&
+      !from.endsWith('-store.ts') &&
+      !from.startsWith('platform/db/'),
+  );
   assert.deepEqual(show(elsewhere), []);
 });
 
@@ -88,7 +105,9 @@ test(`no file is longer than ${MAX_LINES} lines`, () => {
 
 test('only main.ts ends the process', () => {
   assert.deepEqual(
-    files.filter(file => file !== 'main.ts' && /process\.exit(Code)?\b/.test(readFileSync(join(SRC, file), 'utf8'))),
+    files.filter(
+      file => file !== 'main.ts' && /process\.exit(Code)?\b/.test(readFileSync(join(SRC, file), 'utf8')),
+    ),
     [],
   );
 });

@@ -15,25 +15,37 @@ export interface World extends Pick<ConfigInput, 'env' | 'cwd' | 'readFile'> {
   readonly createGateway: CreateGateway;
 }
 
-/** A command's work. @returns the exit code, 0 when undefined */
-export type Act = (flags: Readonly<Record<string, unknown>>, ...operands: string[]) => Promise<number | void>;
+/** A command's work. @returns the exit code; 0 for anything that is no number */
+export type Act = (flags: Readonly<Record<string, unknown>>, ...operands: string[]) => Promise<unknown>;
 
 /** Adds the options of the table as flags. Only `serve` shows them all in its help; every command understands them. */
 export function withConfigFlags(command: Command, { shown = false } = {}): Command {
   command.addOption(
-    new Flag('--config <file>', 'Configuration file. Default: SALLYPORT_CONFIG, else ./sallyport.yaml.').helpGroup('Configuration:'),
+    new Flag(
+      '--config <file>',
+      'Configuration file. Default: SALLYPORT_CONFIG, else ./sallyport.yaml.',
+    ).helpGroup('Configuration:'),
   );
   for (const option of OPTIONS) {
     const name = flagOf(option);
     if (name === null) continue;
     const value = option.form === 'boolean' ? '[true|false]' : option.form === 'list' ? '<a,b>' : '<value>';
-    command.addOption(new Flag(`--${name} ${value}`, option.help.replaceAll('`', '')).helpGroup('Configuration:').hideHelp(!shown));
+    command.addOption(
+      new Flag(`--${name} ${value}`, option.help.replaceAll('`', ''))
+        .helpGroup('Configuration:')
+        .hideHelp(!shown),
+    );
   }
   return command;
 }
 
 export const configOf = (world: World, flags: Readonly<Record<string, unknown>>): ReadConfig =>
-  readConfig({ argvFlags: flags, env: world.env, cwd: world.cwd, ...(world.readFile ? { readFile: world.readFile } : {}) });
+  readConfig({
+    argvFlags: flags,
+    env: world.env,
+    cwd: world.cwd,
+    ...(world.readFile ? { readFile: world.readFile } : {}),
+  });
 
 /** Opens the gateway without listening, for a command that does one thing; its log is for trouble only. */
 export async function openGateway(world: World, flags: Readonly<Record<string, unknown>>): Promise<Gateway> {

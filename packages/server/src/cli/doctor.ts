@@ -34,7 +34,9 @@ export async function doctor(world: World, flags: Flags): Promise<number> {
     ])
   ).flat();
   for (const { what, found, advice } of findings) {
-    world.out(`${advice === undefined ? 'OK  ' : 'FAIL'}  ${what}: ${found}\n${advice === undefined ? '' : `      ${advice}\n`}`);
+    world.out(
+      `${advice === undefined ? 'OK  ' : 'FAIL'}  ${what}: ${found}\n${advice === undefined ? '' : `      ${advice}\n`}`,
+    );
   }
   return findings.some(finding => finding.advice !== undefined) ? 1 : 0;
 }
@@ -45,13 +47,26 @@ export function checkPublicUrl({ listen, publicUrl }: Config): Finding {
   const [localListener, localUrl] = [isLoopbackHost(listen.host), isLoopbackHost(publicUrl.hostname)];
   const port = Number(publicUrl.port) || (publicUrl.protocol === 'https:' ? 443 : 80);
   if (!localListener && localUrl) {
-    return { what, found, advice: 'Others reach the listener, but are sent to their own machine: set publicUrl to the name they use.' };
+    return {
+      what,
+      found,
+      advice:
+        'Others reach the listener, but are sent to their own machine: set publicUrl to the name they use.',
+    };
   }
   if (localListener && localUrl && port !== listen.port) {
-    return { what, found, advice: `Nobody may be listening on port ${port}: set publicUrl to the port of listen, or of the proxy before it.` };
+    return {
+      what,
+      found,
+      advice: `Nobody may be listening on port ${port}: set publicUrl to the port of listen, or of the proxy before it.`,
+    };
   }
   if (!localUrl && publicUrl.protocol === 'http:') {
-    return { what, found, advice: 'Cookies and tokens cross the network readable by anyone: put TLS in front and use https:.' };
+    return {
+      what,
+      found,
+      advice: 'Cookies and tokens cross the network readable by anyone: put TLS in front and use https:.',
+    };
   }
   return { what, found };
 }
@@ -64,11 +79,29 @@ async function checkState(world: World, flags: Flags, config: Config): Promise<F
   try {
     await using gateway = await openGateway(world, flags);
     const unreadable = await gateway.vault.unreadable();
-    const from = config.encryptionKeys.length === 0 ? `the embedded one in ${config.dataDir}` : `${config.encryptionKeys.length} configured`;
+    const from =
+      config.encryptionKeys.length === 0
+        ? `the embedded one in ${config.dataDir}`
+        : `${config.encryptionKeys.length} configured`;
     if (unreadable === 0) return [database, { what, found: `${from}, opens everything stored` }];
-    return [database, { what, found: `${from}, but ${unreadable} records are sealed under another`, advice: 'Put the former key back, after the new one in encryptionKey, and run: sallyport secrets rotate' }];
+    return [
+      database,
+      {
+        what,
+        found: `${from}, but ${unreadable} records are sealed under another`,
+        advice:
+          'Put the former key back, after the new one in encryptionKey, and run: sallyport secrets rotate',
+      },
+    ];
   } catch (error) {
-    return [database, { what, found: messageOf(error), advice: 'Put the key back that this database was used with, or restore both from one backup.' }];
+    return [
+      database,
+      {
+        what,
+        found: messageOf(error),
+        advice: 'Put the key back that this database was used with, or restore both from one backup.',
+      },
+    ];
   }
 }
 
@@ -83,31 +116,69 @@ async function checkDatabase(config: Config, world: World): Promise<Finding> {
     await using database = openDatabase(store, world.runtime);
     const pending = await pendingMigrations(database);
     if (pending.length === 0) return { what, found: `${name}, up to date` };
-    return { what, found: `${name}, of an older version (${pending.join(', ')} to come)`, advice: 'Run: sallyport migrate (serve does it too).' };
+    return {
+      what,
+      found: `${name}, of an older version (${pending.join(', ')} to come)`,
+      advice: 'Run: sallyport migrate (serve does it too).',
+    };
   } catch (error) {
-    return { what, found: `${name}: ${messageOf(error)}`, advice: 'See that it runs, and that store names the right place, user and password.' };
+    return {
+      what,
+      found: `${name}: ${messageOf(error)}`,
+      advice: 'See that it runs, and that store names the right place, user and password.',
+    };
   }
 }
 
-export async function checkProvider(provider: Provider, config: Config, world: Pick<World, 'runtime'>): Promise<Finding[]> {
+export async function checkProvider(
+  provider: Provider,
+  config: Config,
+  world: Pick<World, 'runtime'>,
+): Promise<Finding[]> {
   const what = `provider ${provider.id}`;
-  await using fetch = createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true, timeout: TIMEOUT });
-  const url = provider.endpoints?.authorization ?? `${provider.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  await using fetch = createGuardedFetch({
+    insecureHttp: config.insecureHttp,
+    privateAddresses: true,
+    timeout: TIMEOUT,
+  });
+  const url =
+    provider.endpoints?.authorization ??
+    `${provider.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   let response: Response;
   try {
     response = await fetch(url, { redirect: 'manual' });
   } catch (error) {
-    return [{ what, found: `${new URL(url).host} ${reasonOf(error)}`, advice: 'Check the issuer, DNS, the firewall and the certificate (NODE_EXTRA_CA_CERTS for one of your own).' }];
+    return [
+      {
+        what,
+        found: `${new URL(url).host} ${reasonOf(error)}`,
+        advice:
+          'Check the issuer, DNS, the firewall and the certificate (NODE_EXTRA_CA_CERTS for one of your own).',
+      },
+    ];
   }
   const skew = checkSkew(what, response, world.runtime.now());
   if (provider.protocol === 'oauth2') return [{ what, found: `${new URL(url).host} answers` }, ...skew];
   const issuer = response.status === 200 ? await issuerIn(response) : null;
   if (issuer === null) {
-    return [{ what, found: `${url} answers ${response.status}, no discovery document`, advice: 'Check the issuer: it is the URL before /.well-known/openid-configuration.' }];
+    return [
+      {
+        what,
+        found: `${url} answers ${response.status}, no discovery document`,
+        advice: 'Check the issuer: it is the URL before /.well-known/openid-configuration.',
+      },
+    ];
   }
   // OpenID Connect Discovery §4.3: the two must be the same, character by character.
   if (issuer !== provider.issuer) {
-    return [{ what, found: `calls itself ${issuer}, and is configured as ${provider.issuer}`, advice: `Set its issuer to ${issuer}` }, ...skew];
+    return [
+      {
+        what,
+        found: `calls itself ${issuer}, and is configured as ${provider.issuer}`,
+        advice: `Set its issuer to ${issuer}`,
+      },
+      ...skew,
+    ];
   }
   return [{ what, found: `${provider.issuer}, discovered` }, ...skew];
 }
@@ -124,8 +195,11 @@ function checkSkew(provider: string, response: Response, now: number): Finding[]
   if (Number.isNaN(theirs)) return [];
   const what = `clock beside ${provider}`;
   const seconds = Math.round((now - theirs) / 1000);
-  const found = Math.abs(seconds) < 2 ? 'the same' : `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`;
-  return Math.abs(now - theirs) <= MAX_SKEW ? [{ what, found }] : [{ what, found, advice: "Set this machine's clock (NTP): tokens look expired, or not yet valid." }];
+  const found =
+    Math.abs(seconds) < 2 ? 'the same' : `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`;
+  return Math.abs(now - theirs) <= MAX_SKEW
+    ? [{ what, found }]
+    : [{ what, found, advice: "Set this machine's clock (NTP): tokens look expired, or not yet valid." }];
 }
 
 /** Any answer will do: an upstream may well refuse who shows no credential. */
@@ -136,7 +210,12 @@ export async function checkUpstream({ id, url }: Upstream): Promise<Finding> {
     await response.body?.cancel();
     return { what, found: `${url.host} answers (${response.status})` };
   } catch (error) {
-    return { what, found: `${url.host} ${reasonOf(error)}`, advice: 'Check its url, that it runs, DNS, the firewall and the certificate (NODE_EXTRA_CA_CERTS for one of your own).' };
+    return {
+      what,
+      found: `${url.host} ${reasonOf(error)}`,
+      advice:
+        'Check its url, that it runs, DNS, the firewall and the certificate (NODE_EXTRA_CA_CERTS for one of your own).',
+    };
   }
 }
 
@@ -159,7 +238,8 @@ function reasonOf(error: unknown): string {
     const code = (cause as NodeJS.ErrnoException).code;
     const known = REASONS[code ?? ''] ?? REASONS[cause.name];
     if (known !== undefined) reason = known;
-    else if (code !== undefined && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) reason = `shows a certificate that is not trusted (${code})`;
+    else if (code !== undefined && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code))
+      reason = `shows a certificate that is not trusted (${code})`;
   }
   return reason;
 }

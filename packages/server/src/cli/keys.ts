@@ -1,4 +1,4 @@
-import { type ReadConfig } from '../config/config.ts';
+import type { ReadConfig } from '../config/config.ts';
 import { Refusal } from '../config/problems.ts';
 import { parseDuration } from '../config/values.ts';
 import type { Key } from '../identity/key-store.ts';
@@ -40,11 +40,19 @@ export async function createKey(world: World, flags: CreateKeyFlags): Promise<vo
 /** Prints keys of one user or of all, never their values: nobody has those. */
 export async function listKeys(world: World, flags: { user?: string; json?: boolean }): Promise<void> {
   await using gateway = await openGateway(world, flags);
-  const users = flags.user === undefined ? await gateway.identity.users.list() : [await knownUser(gateway, flags.user)];
+  const users =
+    flags.user === undefined ? await gateway.identity.users.list() : [await knownUser(gateway, flags.user)];
   const rows: { user: User; key: Key }[] = [];
-  for (const user of users) for (const key of await gateway.identity.keys.list(user.id)) rows.push({ user, key });
+  for (const user of users)
+    for (const key of await gateway.identity.keys.list(user.id)) rows.push({ user, key });
   if (flags.json) {
-    world.out(`${JSON.stringify(rows.map(({ user, key }) => ({ ...key, email: user.email })), null, 2)}\n`);
+    world.out(
+      `${JSON.stringify(
+        rows.map(({ user, key }) => ({ ...key, email: user.email })),
+        null,
+        2,
+      )}\n`,
+    );
     return;
   }
   if (rows.length === 0) {
@@ -64,9 +72,14 @@ export async function listKeys(world: World, flags: { user?: string; json?: bool
   world.out(table(['ID', 'USER', 'NAME', 'RIGHTS', 'UPSTREAMS', 'CREATED', 'LAST USED', 'EXPIRES'], cells));
 }
 
-export async function revokeKey(world: World, flags: Readonly<Record<string, unknown>>, id: string): Promise<void> {
+export async function revokeKey(
+  world: World,
+  flags: Readonly<Record<string, unknown>>,
+  id: string,
+): Promise<void> {
   await using gateway = await openGateway(world, flags);
-  if (!(await gateway.identity.keys.revoke(id))) throw new AppError('not_found', `There is no key ${id}. sallyport keys list shows them.`);
+  if (!(await gateway.identity.keys.revoke(id)))
+    throw new AppError('not_found', `There is no key ${id}. sallyport keys list shows them.`);
   world.err(`${id} is revoked.\n`);
 }
 
@@ -86,7 +99,10 @@ function scopeOf({ config }: ReadConfig, wanted: readonly string[] | undefined):
   const known = config.upstreams.map(upstream => upstream.id);
   const unknown = wanted.find(id => !known.includes(id));
   if (unknown !== undefined) {
-    throw new AppError('bad_request', `--upstream: there is no upstream ${unknown}; expected one of ${known.join(', ') || '(none is configured)'}`);
+    throw new AppError(
+      'bad_request',
+      `--upstream: there is no upstream ${unknown}; expected one of ${known.join(', ') || '(none is configured)'}`,
+    );
   }
   return wanted;
 }
@@ -97,7 +113,10 @@ async function findUser(gateway: Gateway, who: string): Promise<User | null> {
   if (!who.includes('@')) return users.get(who);
   const found = await users.byEmail(who);
   if (found.length > 1) {
-    throw new AppError('conflict', `Several users have the address ${who}: ${found.map(user => user.id).join(', ')}. Name one by id.`);
+    throw new AppError(
+      'conflict',
+      `Several users have the address ${who}: ${found.map(user => user.id).join(', ')}. Name one by id.`,
+    );
   }
   return found[0] ?? null;
 }
@@ -110,7 +129,8 @@ async function knownUser(gateway: Gateway, who: string): Promise<User> {
 
 /** A key may be made before its user has signed in; at the first sign-in with that (verified) address they are one. */
 async function makeUser(gateway: Gateway, who: string, world: World): Promise<User> {
-  if (!/^[^\s@]+@[^\s@]+$/.test(who)) throw new AppError('not_found', `There is no user ${who}. Give an email address to make one.`);
+  if (!/^[^\s@]+@[^\s@]+$/.test(who))
+    throw new AppError('not_found', `There is no user ${who}. Give an email address to make one.`);
   world.err(`${who} is new here.\n`);
   return gateway.identity.users.create({ email: who, name: null });
 }

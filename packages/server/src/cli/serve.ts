@@ -13,16 +13,21 @@ export async function serve(world: World, flags: Readonly<Record<string, unknown
   const url = await listen(gateway, config);
   // Without a provider nobody could sign in: whoever sees this terminal is the first admin.
   const link = config.providers.length === 0 ? await gateway.adminLink() : null;
-  const invitation = link === null ? '' : `No admin yet. This link makes you one, once, within 15 minutes:\n  ${link}\n`;
+  const invitation =
+    link === null ? '' : `No admin yet. This link makes you one, once, within 15 minutes:\n  ${link}\n`;
   world.out(`${invitation}sallyport ready on ${url}\n`);
   if (!world.signal.aborted) await once(world.signal, 'abort');
 }
 
 const ADVICE: Record<string, (address: string) => string> = {
-  EADDRINUSE: address => `${address} is taken by another program. Stop that one, or choose another address with --listen.`,
-  EACCES: address => `The system does not let this user listen on ${address}. Choose a port from 1024 with --listen.`,
-  EADDRNOTAVAIL: address => `${address} is no address of this machine. Choose another with --listen, such as 127.0.0.1:8080.`,
-  ENOTFOUND: address => `${address} names no machine. Choose another address with --listen, such as 127.0.0.1:8080.`,
+  EADDRINUSE: address =>
+    `${address} is taken by another program. Stop that one, or choose another address with --listen.`,
+  EACCES: address =>
+    `The system does not let this user listen on ${address}. Choose a port from 1024 with --listen.`,
+  EADDRNOTAVAIL: address =>
+    `${address} is no address of this machine. Choose another with --listen, such as 127.0.0.1:8080.`,
+  ENOTFOUND: address =>
+    `${address} names no machine. Choose another address with --listen, such as 127.0.0.1:8080.`,
 };
 
 async function listen(gateway: Gateway, { listen: { host, port } }: Config): Promise<string> {
@@ -31,6 +36,8 @@ async function listen(gateway: Gateway, { listen: { host, port } }: Config): Pro
   } catch (error) {
     const advice = ADVICE[(error as NodeJS.ErrnoException).code ?? ''];
     if (advice === undefined) throw error;
-    throw new AppError('config_invalid', advice(`${host.includes(':') ? `[${host}]` : host}:${port}`), { cause: error });
+    throw new AppError('config_invalid', advice(`${host.includes(':') ? `[${host}]` : host}:${port}`), {
+      cause: error,
+    });
   }
 }

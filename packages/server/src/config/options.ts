@@ -194,7 +194,6 @@ export function createOptions(context: SchemaContext) {
 }
 
 type Row = ReturnType<typeof createOptions>[number];
-export type OptionKey = Row['key'];
 /** Every option's value, checked. */
 export type Values = { [R in Row as R['key']]: z.output<R['schema']> };
 

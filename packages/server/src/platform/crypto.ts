@@ -1,4 +1,4 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Runtime } from './runtime.ts';
 
 /** SHA-256, base64url: how everything that grants something is stored. */
@@ -11,8 +11,3 @@ export const newId = (runtime: Pick<Runtime, 'random'>, prefix: string): string 
 /** A bearer value of 256 random bits. */
 export const newToken = (runtime: Pick<Runtime, 'random'>): string =>
   runtime.random(32).toString('base64url');
-
-/** Equality in constant time for strings of any length. */
-export function sameSecret(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(sha256(a)), Buffer.from(sha256(b)));
-}

@@ -1,8 +1,5 @@
 import type { Upstream } from '../terms/upstream.ts';
 
-/** Ids that mean something else on the data plane's paths. */
-export const RESERVED_IDS: ReadonlySet<string> = new Set(['whoami']);
-
 /** The destinations this gateway knows. */
 export interface Upstreams {
   find(id: string): Upstream | undefined;
