@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createBrowser } from './fixtures/browser.ts';
+import { freePort, providerConfig, startGateway } from './fixtures/gateway.ts';
+import { startProvider } from './fixtures/provider.ts';
+import { startUpstream } from './fixtures/upstream.ts';
+
+const key = () => randomBytes(32).toString('base64');
+
+test('keys create prints only the key, which works at once in the running gateway, and not after keys revoke', async t => {
+  const gateway = await startGateway(t);
+  const made = await gateway.command('keys', 'create', '--user', 'you@corp.example', '--expires', '30d');
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /^sp_[\w-]{43}\n$/);
+  const me = () =>
+    fetch(`${gateway.url}/api/v1/me`, { headers: { authorization: `Bearer ${made.stdout.trim()}` } });
+  assert.equal((await me()).status, 200);
+
+  const list = await gateway.command('keys', 'list', '--json');
+  const [row] = JSON.parse(list.stdout) as { id: string; email: string; expiresAt: number }[];
+  assert.equal(row?.email, 'you@corp.example');
+  assert.ok(row.expiresAt > Date.now() + 29 * 86_400_000);
+  assert.equal((await gateway.command('keys', 'revoke', row.id)).code, 0);
+  // Another process did it: its news may take the 5 s that a look at the database holds; a new gateway knows at once.
+  await gateway.stop();
+  await gateway.restart();
+  assert.equal((await me()).status, 401);
+});
+
+test('keys create --admin makes an admin, and without it a key is none', async t => {
+  const gateway = await startGateway(t);
+  const make = async (...flags: string[]) =>
+    (await gateway.command('keys', 'create', '--user', 'root@corp.example', ...flags)).stdout.trim();
+  const users = (bearer: string) =>
+    fetch(`${gateway.url}/api/v1/users`, { headers: { authorization: `Bearer ${bearer}` } });
+  assert.equal((await users(await make('--admin'))).status, 200);
+  assert.equal((await users(await make())).status, 403);
+});
+
+test('secrets rotate moves every grant under the new key, after which the old key may go', async t => {
+  const provider = await startProvider();
+  t.after(() => provider.close());
+  const upstream = await startUpstream();
+  t.after(() => upstream.close());
+  const [before, after] = [key(), key()];
+  const rest = {
+    providers: [providerConfig(provider)],
+    upstreams: [
+      {
+        id: 'tools',
+        kind: 'http',
+        url: upstream.url,
+        credential: { use: 'sign-in' },
+        access: { everyone: true },
+      },
+    ],
+  };
+  const first = await startGateway(t, { config: { ...rest, encryptionKey: [before] } });
+  const browser = createBrowser();
+  await provider.signIn(browser, `${first.url}/auth/corp/login`);
+  const cookie = browser.cookie(first.url, 'oauth_session_id')!;
+  await first.stop();
+
+  const store = `sqlite:${join(first.directory, 'sallyport.db')}`;
+  const second = await startGateway(t, {
+    config: { ...rest, encryptionKey: [after, before] },
+    directory: first.directory,
+    store,
+  });
+  const rotated = await second.command('secrets', 'rotate');
+  assert.equal(rotated.code, 0, rotated.stderr);
+  assert.match(rotated.stdout, /^1 records? /m);
+  await second.stop();
+
+  const third = await startGateway(t, {
+    config: { ...rest, encryptionKey: [after] },
+    directory: first.directory,
+    store,
+  });
+  const call = await fetch(`${third.url}/u/tools/x`, { headers: { cookie: `oauth_session_id=${cookie}` } });
+  assert.equal(call.status, 200);
+  assert.match(upstream.requests.at(-1)!.headers['authorization']!, /^Bearer ./);
+});
+
+test('a gateway without the key that sealed its grants refuses to start and says which is missing', async t => {
+  const provider = await startProvider();
+  t.after(() => provider.close());
+  const rest = { providers: [providerConfig(provider)] };
+  const first = await startGateway(t, { config: { ...rest, encryptionKey: [key()] } });
+  await provider.signIn(createBrowser(), `${first.url}/auth/corp/login`);
+  await first.stop();
+  const store = `sqlite:${join(first.directory, 'sallyport.db')}`;
+  await assert.rejects(
+    startGateway(t, { config: { ...rest, encryptionKey: [key()] }, directory: first.directory, store }),
+    /stored grants were sealed by keys that are not here/,
+  );
+});
+
+test('doctor names what is wrong and what to do, and exits 1; when all is well it exits 0', async t => {
+  const provider = await startProvider();
+  t.after(() => provider.close());
+  const upstream = await startUpstream();
+  t.after(() => upstream.close());
+  const good = await startGateway(t, {
+    config: {
+      providers: [providerConfig(provider)],
+      upstreams: [{ id: 'tools', kind: 'http', url: upstream.url }],
+    },
+  });
+  const well = await good.command('doctor');
+  assert.equal(well.code, 0, well.stdout + well.stderr);
+  const closed = `http://127.0.0.1:${await freePort()}`;
+  const bad = await startGateway(t, {
+    config: {
+      providers: [providerConfig(provider, { issuer: closed })],
+      upstreams: [{ id: 'dead', kind: 'http', url: closed }],
+    },
+  });
+  const ill = await bad.command('doctor');
+  assert.equal(ill.code, 1);
+  assert.match(ill.stdout, /FAIL {2}provider corp: .*\n {6}\S/);
+  assert.match(ill.stdout, /FAIL {2}upstream dead: .*refuses the connection/);
+  assert.match(ill.stdout, /OK {4}database/);
+});
+
+test('a bad configuration is refused with every problem and its place', async t => {
+  const gateway = await startGateway(t);
+  await gateway.stop();
+  const file = join(gateway.directory, `sallyport-${gateway.port}.yaml`);
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}nonsense: 1\nupstreams:\n  - { id: a, kind: http, url: ftp://x }\n  - { id: a, kind: http, url: http://127.0.0.1:1 }\n`,
+  );
+  const { code, stderr } = await gateway.command('config', 'check');
+  assert.equal(code, 1);
+  for (const problem of ['nonsense', 'upstreams[0].url', 'upstreams[1].id'])
+    assert.ok(stderr.includes(problem), stderr);
+});
+
+test('a taken port is said, with what to do', async t => {
+  const first = await startGateway(t);
+  await assert.rejects(
+    startGateway(t, { config: { listen: `127.0.0.1:${first.port}` } }),
+    /is taken by another program/,
+  );
+});
+
+test('the command runs through its bin', async t => {
+  const bin = fileURLToPath(new URL('../bin/sallyport.js', import.meta.url));
+  const child = spawn(process.execPath, [bin, '--version']);
+  let printed = '';
+  child.stdout.on('data', chunk => (printed += chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  assert.equal(code, 0);
+  assert.match(printed, /^\d+\.\d+\.\d+\n$/);
+  t.diagnostic(`on Node ${process.version}`);
+});
