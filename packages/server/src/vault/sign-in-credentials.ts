@@ -25,6 +25,8 @@ const SERVICE_OF: Record<UpstreamKind, Service> = {
 const MAX_KNOWN = 50_000;
 /** As long as a lost notice may go unnoticed, milliseconds. */
 const CHECKED = 5_000;
+/** When it is worth asking again for an ID token that a provider did not renew, milliseconds. */
+const RENEWED_AGAIN = 2_000;
 
 export interface SignInCredentials {
   /** The rule `sign-in`. @throws AppError as `Vault.credentialFor` */
@@ -90,11 +92,16 @@ export function createSignInCredentials(deps: {
   function newest(userId: string, provider: string | null): string | null | Promise<string | null> {
     const known = newestOf.get(userId)?.get(provider);
     if (known !== undefined) return known;
+    let byProvider = newestOf.get(userId);
+    if (byProvider === undefined) {
+      byProvider = new Map();
+      newestOf.set(userId, byProvider, now() + CHECKED);
+    }
+    // What is found after a `forget` goes into a map that nobody looks at any more.
+    const mine = byProvider;
     return store.newest(userId, provider).then(found => {
       const grantId = found?.id ?? null;
-      const byProvider = newestOf.get(userId) ?? new Map<string | null, string | null>();
-      if (byProvider.size === 0) newestOf.set(userId, byProvider, now() + CHECKED);
-      byProvider.set(provider, grantId);
+      mine.set(provider, grantId);
       return grantId;
     });
   }
@@ -123,8 +130,10 @@ export function createSignInCredentials(deps: {
     idToken !== null && idToken.expiresAt > now() ? idToken : null;
 
   function standIn(opened: Opened, rule: SignInRule): Credential {
-    if (rule.strict) throw refusals.reauth(opened.provider);
-    return opened.accessToken;
+    if (!rule.strict) return opened.accessToken;
+    // One that might yet come is no reason to send people to the sign-in.
+    if (opened.idTokenRenewable) throw refusals.unavailable(opened.provider, RENEWED_AGAIN);
+    throw refusals.reauth(opened.provider);
   }
 
   return { credentialFor, forget: userId => newestOf.delete(userId) };
