@@ -14,7 +14,7 @@ const grantBody = z.object({
   state: z.enum(['ready', 'reauth_required']),
   expires_at: time.describe('Of the access token; it is renewed before'),
   refreshed_at: time.nullable(),
-  refresh_result: z.string().nullable().describe('`ok`, or why the last refresh brought nothing'),
+  refresh_result: z.string().nullable().describe('`refreshed`, or why the last attempt brought nothing'),
   created_at: time,
 });
 
