@@ -87,7 +87,8 @@ for (const [name, where] of [
     assert.equal(grant.state, 'idle');
     assert.equal(grant.envelope, 'sealed grt_1');
     assert.equal(grant.hasRefreshToken, true);
-    assert.equal(grant.expiresAt - grant.obtainedAt, LIFE);
+    // Within one statement PostgreSQL's clock goes on.
+    assert.ok(Math.abs(grant.expiresAt - grant.obtainedAt - LIFE) < 1_000);
     assert.ok(Math.abs(grant.now - Date.now()) < 5_000);
     assert.equal(await store.read('grt_2'), null);
   });
