@@ -9,7 +9,7 @@ export interface Egress extends AsyncDisposable {
 /** How long a stream may be silent; model answers think for minutes, and a client that left is noticed without it. */
 const BODY_TIMEOUT = 15 * 60_000;
 
-/** @param options.connections at most, to one origin; further requests wait */
+/** @param options.connections at most, to one origin; further requests wait. The default holds more streams than the file limit of a process. */
 export function createEgress(options: { connections?: number; connectTimeout?: number } = {}): Egress {
   const transports = new Map<string, { pool: Pool; transport: Transport }>();
   /** An upstream's URL is one object for all its life, and reading an origin costs more than looking it up. */
@@ -19,7 +19,7 @@ export function createEgress(options: { connections?: number; connectTimeout?: n
     const shared = transports.get(url.origin);
     if (shared) return shared.transport;
     const pool = new Pool(url.origin, {
-      connections: options.connections ?? 256,
+      connections: options.connections ?? 20_000,
       pipelining: 1,
       // One protocol, whose framing the smuggling tests cover.
       allowH2: false,
