@@ -59,6 +59,8 @@ import { createVault, type Vault } from './vault/vault.ts';
 
 /** How often what has expired is cleared away, milliseconds. */
 const PURGE = 10 * 60_000;
+/** A grant that can no longer be used, and that nobody asked for in this time, is forgotten, milliseconds. */
+const UNUSED = 30 * 24 * 60 * 60_000;
 
 /** A whole gateway, joined but not yet listening. */
 export interface App extends Gateway {
@@ -262,7 +264,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         every(
           PURGE,
           'clearing away what has expired',
-          () => Promise.all([sessions.purge(), signIn.purge()]),
+          () => Promise.all([sessions.purge(), signIn.purge(), grants.purge(UNUSED)]),
           { runtime, log },
         ),
       );
