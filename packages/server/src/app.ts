@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
@@ -12,7 +13,6 @@ import { forwardRoutes } from './forward/routes.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
 import { createApi } from './http/api.ts';
-import { consoleRoutes } from './http/console.ts';
 import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
 import { healthRoutes } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
@@ -21,6 +21,7 @@ import { createAdminLinks } from './identity/admin-link.ts';
 import { adminLinkRoutes } from './identity/admin-link-routes.ts';
 import { createAdminLinkStore } from './identity/admin-link-store.ts';
 import { credentialsOf } from './identity/credentials.ts';
+import { homeRoutes } from './identity/home-routes.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJwts } from './identity/jwt.ts';
 import { createKeyStore } from './identity/key-store.ts';
@@ -36,6 +37,7 @@ import { createSessions } from './identity/sessions.ts';
 import { createSignIn } from './identity/sign-in.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createSignInStore } from './identity/sign-in-store.ts';
+import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
 import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
@@ -205,7 +207,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     log,
     requestId,
     plugins: [
-      consoleRoutes(),
+      homeRoutes({ sessions, upstreams, may, publicUrl }),
       healthRoutes({
         checkDatabase: () =>
           db
@@ -214,11 +216,18 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
             .then(() => {}),
       }),
       metricsRoutes({ metrics }),
-      identityRoutes({ keys, sessions, users, bus, audit }),
+      identityRoutes({
+        keys,
+        sessions,
+        gateway: { name: 'Sallyport', version: manifest.version, publicUrl },
+        runtime,
+        audit,
+      }),
+      userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
       signInRoutes({ signIn, providers: config.providers, publicUrl }),
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
-      vaultRoutes({ vault, upstreams, may }),
+      vaultRoutes({ vault, upstreams, may, providers: config.providers }),
     ],
   });
 

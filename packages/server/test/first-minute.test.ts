@@ -55,7 +55,10 @@ test("a person signs in, and the official SDK streams an answer that the upstrea
   });
 
   const browser = createBrowser();
-  await provider.signIn(browser, `${gateway.url}/auth/corp/login`, 'alice');
+  const signInPage = await browser.get(gateway.url);
+  assert.match(signInPage.text, /Continue with Corp SSO/);
+  const home = await provider.signIn(browser, `${gateway.url}/auth/corp/login`, 'alice');
+  assert.match(home.text, /You are signed in as alice\.[\s\S]*\/u\/corp-llm\//);
   const cookie = browser.cookie(gateway.url, 'oauth_session_id');
   assert.ok(cookie);
 

@@ -53,3 +53,19 @@ export function refusedPage(refusal: Pick<SignInRefused, 'message'>): string {
     `<p role="alert">${escaped(refusal.message)}</p>\n<p><a href="/auth/login">Sign in</a></p>`,
   );
 }
+
+/** Who is signed in, what they may use and under which address, and the way out. */
+export function homePage(
+  who: string,
+  upstreams: readonly { readonly name: string; readonly url: string }[],
+): string {
+  const items = upstreams.map(({ name, url }) => `<li>${escaped(name)}: <code>${escaped(url)}</code></li>`);
+  const list =
+    items.length === 0
+      ? '<p>There is no upstream you may use yet.</p>'
+      : `<p>You may use:</p>\n<ul>\n${items.join('\n')}\n</ul>`;
+  return page(
+    'Sallyport',
+    `<p>You are signed in as ${escaped(who)}.</p>\n${list}\n<form method="post" action="/auth/logout"><button>Sign out</button></form>`,
+  );
+}
