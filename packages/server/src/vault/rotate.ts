@@ -1,7 +1,8 @@
 import { AppError } from '../platform/errors.ts';
 import type { Audit } from '../terms/audit.ts';
+import type { Grant } from './grant.ts';
 import type { GrantStore } from './grant-store.ts';
-import { type KeyringSealer, kidOf } from './seal.ts';
+import type { KeyringSealer } from './seal.ts';
 import { placeOf } from './tokens.ts';
 
 const BATCH = 100;
@@ -27,17 +28,25 @@ export async function rotate(deps: {
     if (batch.length === 0) break;
     for (const grant of batch) {
       after = grant.id;
-      // What no key of the ring opens stays as it is; `doctor` counts it.
-      if (!sealer.kids.has(kidOf(grant.envelope))) continue;
-      const place = placeOf(grant);
-      const envelope = sealer.seal(sealer.open(grant.envelope, place), place);
-      if (await store.reseal(grant, envelope, sealer.kid)) resealed += 1;
+      const envelope = sealedAnew(grant, sealer);
+      if (envelope !== null && (await store.reseal(grant, envelope, sealer.kid))) resealed += 1;
     }
     deps.onProgress?.(resealed);
   }
   if (resealed > 0)
     deps.audit.record({ action: 'secrets.rotate', userId: null, detail: { resealed, kid: sealer.kid } });
   return resealed;
+}
+
+/** Null for what does not open: it stays as it is, and keeps no other from being resealed. `doctor` counts what lacks its key. */
+function sealedAnew(grant: Grant, sealer: KeyringSealer): string | null {
+  const place = placeOf(grant);
+  try {
+    return sealer.seal(sealer.open(grant.envelope, place), place);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'seal_broken') return null;
+    throw error;
+  }
 }
 
 /**
