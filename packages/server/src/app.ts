@@ -22,6 +22,7 @@ import { adminLinkRoutes } from './identity/admin-link-routes.ts';
 import { createAdminLinkStore } from './identity/admin-link-store.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import { homeRoutes } from './identity/home-routes.ts';
+import { homeRoutes } from './identity/home-routes.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJwts } from './identity/jwt.ts';
 import { createKeyStore } from './identity/key-store.ts';
