@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
@@ -22,7 +21,6 @@ import { adminLinkRoutes } from './identity/admin-link-routes.ts';
 import { createAdminLinkStore } from './identity/admin-link-store.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import { homeRoutes } from './identity/home-routes.ts';
-import { homeRoutes } from './identity/home-routes.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJwts } from './identity/jwt.ts';
 import { createKeyStore } from './identity/key-store.ts';
@@ -38,7 +36,6 @@ import { createSessions } from './identity/sessions.ts';
 import { createSignIn } from './identity/sign-in.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createSignInStore } from './identity/sign-in-store.ts';
-import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
 import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
@@ -217,18 +214,11 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
             .then(() => {}),
       }),
       metricsRoutes({ metrics }),
-      identityRoutes({
-        keys,
-        sessions,
-        gateway: { name: 'Sallyport', version: manifest.version, publicUrl },
-        runtime,
-        audit,
-      }),
-      userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
+      identityRoutes({ keys, sessions, users, bus, audit }),
       signInRoutes({ signIn, providers: config.providers, publicUrl }),
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
-      vaultRoutes({ vault, upstreams, may, providers: config.providers }),
+      vaultRoutes({ vault, upstreams, may }),
     ],
   });
 
