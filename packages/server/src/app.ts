@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
@@ -36,6 +37,7 @@ import { createSessions } from './identity/sessions.ts';
 import { createSignIn } from './identity/sign-in.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createSignInStore } from './identity/sign-in-store.ts';
+import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
 import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
@@ -214,11 +216,18 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
             .then(() => {}),
       }),
       metricsRoutes({ metrics }),
-      identityRoutes({ keys, sessions, users, bus, audit }),
+      identityRoutes({
+        keys,
+        sessions,
+        gateway: { name: 'Sallyport', version: manifest.version, publicUrl },
+        runtime,
+        audit,
+      }),
+      userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
       signInRoutes({ signIn, providers: config.providers, publicUrl }),
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
-      vaultRoutes({ vault, upstreams, may }),
+      vaultRoutes({ vault, upstreams, may, providers: config.providers }),
     ],
   });
 

@@ -48,7 +48,7 @@ test('a script that signs out is told where to go on', async t => {
     headers: { accept: 'application/json' },
   });
   assert.equal(answer.status, 200);
-  assert.ok(JSON.parse(answer.text).location.startsWith(provider.issuer));
+  assert.ok(JSON.parse(answer.text).redirect.startsWith(provider.issuer));
 });
 
 test('signing out works while the provider is away', async t => {

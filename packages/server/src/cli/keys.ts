@@ -44,7 +44,8 @@ export async function listKeys(world: World, flags: { user?: string; json?: bool
     flags.user === undefined ? await gateway.identity.users.list() : [await knownUser(gateway, flags.user)];
   const rows: { user: User; key: Key }[] = [];
   for (const user of users)
-    for (const key of await gateway.identity.keys.list(user.id)) rows.push({ user, key });
+    for (const key of await gateway.identity.keys.list(user.id))
+      if (key.revokedAt === null) rows.push({ user, key });
   if (flags.json) {
     world.out(
       `${JSON.stringify(

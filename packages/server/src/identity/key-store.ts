@@ -13,6 +13,7 @@ export interface Key {
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly usedAt: number | null;
+  readonly revokedAt: number | null;
 }
 
 interface Row {
@@ -24,9 +25,22 @@ interface Row {
   created_at: number;
   expires_at: number | null;
   used_at: number | null;
+  revoked_at: number | null;
 }
 
-const COLUMNS = ['id', 'user_id', 'name', 'admin', 'scope', 'created_at', 'expires_at', 'used_at'] as const;
+const COLUMNS = [
+  'id',
+  'user_id',
+  'name',
+  'admin',
+  'scope',
+  'created_at',
+  'expires_at',
+  'used_at',
+  'revoked_at',
+] as const;
+/** How long a revoked key is still listed, milliseconds. */
+const REMEMBERED = 30 * 24 * 60 * 60_000;
 /** How exact "last used" is, milliseconds: a busy key costs one write in this time. */
 const USED_EVERY = 60_000;
 
@@ -39,14 +53,15 @@ const toKey = (row: Row): Key => ({
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   usedAt: row.used_at,
+  revokedAt: row.revoked_at,
 });
 
-/** Keys that were not revoked; a revoked one stays as a row, and is never read again. */
+/** Gateway keys; a revoked one stays as a row that opens nothing. */
 export function createKeyStore(db: Db) {
   const live = () => db.selectFrom('keys').select(COLUMNS).where('revoked_at', 'is', null);
 
   return {
-    async insert(key: Omit<Key, 'createdAt' | 'usedAt'> & { hash: string }): Promise<void> {
+    async insert(key: Omit<Key, 'createdAt' | 'usedAt' | 'revokedAt'> & { hash: string }): Promise<void> {
       await db
         .insertInto('keys')
         .values({
@@ -62,6 +77,7 @@ export function createKeyStore(db: Db) {
         .execute();
     },
 
+    /** Null for one that was revoked, too. */
     async get(id: string): Promise<Key | null> {
       const row = await live().where('id', '=', id).executeTakeFirst();
       return row ? toKey(row) : null;
@@ -82,10 +98,13 @@ export function createKeyStore(db: Db) {
       await db.updateTable('keys').set({ used_at: dbNow }).where('id', '=', id).execute();
     },
 
-    /** Newest first, expired ones included. */
+    /** Newest first, with those that expired, or were revoked within a month. */
     async list(userId: string): Promise<Key[]> {
-      const rows = await live()
+      const rows = await db
+        .selectFrom('keys')
+        .select(COLUMNS)
         .where('user_id', '=', userId)
+        .where(sql<boolean>`(revoked_at is null or revoked_at > ${dbNow} - ${REMEMBERED})`)
         .orderBy('created_at', 'desc')
         .orderBy('id')
         .execute();

@@ -24,7 +24,7 @@ export function logoutRoutes(deps: { logout: Logout }): FastifyPluginAsyncZod {
       reply.header('cache-control', 'no-store');
       // A script cannot follow a redirect to another origin: it is told where to send the person.
       if (!request.headers.accept?.includes('application/json')) return depart(reply, departure);
-      return reply.header('set-cookie', [...departure.setCookies]).send({ location: departure.location });
+      return reply.header('set-cookie', [...departure.setCookies]).send({ redirect: departure.location });
     });
 
     app.post(

@@ -6,6 +6,7 @@ import { identityGround } from '../../test/fixtures/identity.ts';
 import { asAppError } from '../platform/errors.ts';
 import type { Principal, Proof } from '../terms/principal.ts';
 import { identityRoutes } from './routes.ts';
+import { userRoutes } from './user-routes.ts';
 import type { User } from './user-store.ts';
 
 /** The routes in a server of their own, called by whoever the test says; policies are the edge's, and tested there. */
@@ -32,9 +33,16 @@ async function withRoutes(t: TestContext) {
   app.setErrorHandler((error: { statusCode?: number }, _, reply) =>
     reply.code(error.statusCode ?? asAppError(error).status).send(),
   );
-  await app.register(identityRoutes(ground));
+  const gateway = { name: 'Sallyport', version: '0.1.0', publicUrl: new URL('https://gate.corp.example/') };
+  await app.register(identityRoutes({ ...ground, gateway }));
+  await app.register(userRoutes({ ...ground, grantsOf: async () => ['grt_1'] }));
 
-  async function call(as: Principal, method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) {
+  async function call(
+    as: Principal,
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    url: string,
+    body?: object,
+  ) {
     caller = as;
     const answer = await app.inject({ method, url, ...(body ? { body } : {}) });
     return {
@@ -66,10 +74,18 @@ test('me says who calls and by what, and nothing secret', async t => {
   const { status, body } = await call(as(alice), 'GET', '/api/v1/me');
   assert.equal(status, 200);
   assert.deepEqual(body, {
-    user: { id: alice.id, email: 'alice@corp.example', name: 'alice', groups: [], admin: false },
+    user: {
+      id: alice.id,
+      email: 'alice@corp.example',
+      name: 'alice',
+      groups: [],
+      admin: false,
+      local: false,
+    },
     proof: 'session',
     credential_id: 'ses_own',
     scope: null,
+    gateway: { name: 'Sallyport', version: '0.1.0', public_url: 'https://gate.corp.example' },
   });
 });
 
@@ -77,7 +93,7 @@ test('people list and end their own sessions, and another’s is as if it did no
   const { call, ids, sessionsOf, alice, bob } = await withRoutes(t);
   const { body } = await call(as(alice, { credentialId: ids.alice }), 'GET', '/api/v1/sessions');
   assert.deepEqual(
-    body.map((session: { id: string; current: boolean }) => [session.id, session.current]),
+    body.items.map((session: { id: string; current: boolean }) => [session.id, session.current]),
     [[ids.alice, true]],
   );
   assert.equal((await call(as(alice), 'DELETE', `/api/v1/sessions/${ids.bob}`)).status, 404);
@@ -97,30 +113,43 @@ test("admins list and end anybody's sessions and keys", async t => {
     scope: null,
     expiresAt: null,
   });
-  assert.equal((await call(as(root), 'GET', `/api/v1/sessions?user=${alice.id}`)).body.length, 1);
-  assert.equal((await call(as(root), 'GET', `/api/v1/keys?user=${alice.id}`)).body[0].id, id);
+  assert.equal((await call(as(root), 'GET', `/api/v1/sessions?user=${alice.id}`)).body.items.length, 1);
+  assert.equal((await call(as(root), 'GET', `/api/v1/keys?user=${alice.id}`)).body.items[0].id, id);
   assert.equal((await call(as(root), 'DELETE', `/api/v1/sessions/${ids.alice}`)).status, 204);
   assert.equal((await call(as(root), 'DELETE', `/api/v1/keys/${id}`)).status, 204);
   assert.equal(await sessionsOf(alice), 0);
 });
 
 test('a key is shown once, works, is listed without its value, and ends', async t => {
-  const { call, keys, alice } = await withRoutes(t);
+  const { call, keys, runtime, alice } = await withRoutes(t);
   const wanted = { name: 'laptop', scope: ['corp-llm'], expires_at: EXPIRY };
   const made = await call(as(alice), 'POST', '/api/v1/keys', wanted);
   assert.equal(made.status, 201);
   assert.equal(made.headers['cache-control'], 'no-store');
-  assert.equal((await keys.authenticate(made.body.key)).credentialId, made.body.id);
-  const { body } = await call(as(alice), 'GET', '/api/v1/keys');
-  assert.ok(!JSON.stringify(body).includes(made.body.key.slice(3)));
-  assert.equal(body.length, 1);
+  const { key, ...row } = made.body;
+  assert.equal((await keys.authenticate(key)).credentialId, row.id);
+  const listed = async () => (await call(as(alice), 'GET', '/api/v1/keys')).body.items;
+  assert.ok(!JSON.stringify(await listed()).includes(key.slice(3)));
   assert.deepEqual(
-    [body[0].name, body[0].admin, body[0].scope, body[0].expires_at],
-    ['laptop', false, ['corp-llm'], EXPIRY],
+    (await listed()).map((one: object) => ({ ...one, used_at: null })),
+    [row],
+  );
+  assert.deepEqual(
+    [row.name, row.admin, row.scope, row.expires_at, row.revoked_at],
+    ['laptop', false, ['corp-llm'], EXPIRY, null],
   );
   assert.equal((await call(as(alice), 'DELETE', `/api/v1/keys/${made.body.id}`)).status, 204);
   await assert.rejects(async () => keys.authenticate(made.body.key), { code: 'unauthenticated' });
   assert.equal((await call(as(alice), 'DELETE', `/api/v1/keys/${made.body.id}`)).status, 404);
+  assert.equal(typeof (await listed())[0].revoked_at, 'string');
+  runtime.time += 31 * 86_400_000;
+  assert.deepEqual(await listed(), [], 'a month later nobody needs to know');
+});
+
+test('a lifetime in seconds counts from now', async t => {
+  const { call, runtime, alice } = await withRoutes(t);
+  const { body } = await call(as(alice), 'POST', '/api/v1/keys', { name: 'x', expires_in: 3600 });
+  assert.equal(Date.parse(body.expires_at), runtime.time + 3_600_000);
 });
 
 test("another's key is neither listed nor ended, and answers as if it did not exist", async t => {
@@ -132,7 +161,7 @@ test("another's key is neither listed nor ended, and answers as if it did not ex
     scope: null,
     expiresAt: null,
   });
-  assert.deepEqual((await call(as(alice), 'GET', '/api/v1/keys')).body, []);
+  assert.deepEqual((await call(as(alice), 'GET', '/api/v1/keys')).body.items, []);
   assert.equal((await call(as(alice), 'GET', `/api/v1/keys?user=${bob.id}`)).status, 403);
   assert.equal((await call(as(alice), 'DELETE', `/api/v1/keys/${id}`)).status, 404);
   assert.equal((await keys.authenticate(key)).userId, bob.id);
@@ -149,6 +178,9 @@ test('a body that is misspelled, empty or of wrong types makes no key', async t 
     { name: 'x', admin: 'false' },
     { name: 'x', expires_at: 'tomorrow' },
     { name: 'x', expires_at: '2001-01-01T00:00:00Z' },
+    { name: 'x', expires_in: 0 },
+    { name: 'x', expires_in: 1.5 },
+    { name: 'x', expires_in: 60, expires_at: EXPIRY },
     { name: 'x', user: 'usr_other' },
   ];
   for (const body of bad) {
@@ -214,12 +246,15 @@ test('disabling a user ends sessions, silences keys at once and is undone by ena
     expiresAt: null,
   });
   await keys.authenticate(key);
-  const { status, body } = await call(as(root), 'POST', `/api/v1/users/${alice.id}/disable`);
+  const { status, body } = await call(as(root), 'PATCH', `/api/v1/users/${alice.id}`, {
+    disabled: true,
+  });
   assert.equal(status, 200);
   assert.equal(typeof body.disabled_at, 'string');
   assert.deepEqual([await sessionsOf(alice), await sessionsOf(bob)], [0, 1]);
   await assert.rejects(async () => keys.authenticate(key), { code: 'unauthenticated' });
-  assert.equal((await call(as(root), 'POST', `/api/v1/users/${alice.id}/enable`)).body.disabled_at, null);
+  const enabled = await call(as(root), 'PATCH', `/api/v1/users/${alice.id}`, { disabled: false });
+  assert.equal(enabled.body.disabled_at, null);
   assert.equal((await keys.authenticate(key)).userId, alice.id);
   const acts = events.filter(event => event.action.startsWith('user.'));
   assert.deepEqual(
@@ -231,20 +266,47 @@ test('disabling a user ends sessions, silences keys at once and is undone by ena
   );
 });
 
-test('nobody disables themselves, whatever credential they show, and an unknown user is not found', async t => {
+test('nobody disables themselves or stops being an admin, whatever credential they show, and an unknown user is not found', async t => {
   const { call, users, root } = await withRoutes(t);
   for (const caller of [as(root), as(root, { proof: 'key', credentialId: 'key_x' })]) {
-    assert.equal((await call(caller, 'POST', `/api/v1/users/${root.id}/disable`)).status, 409);
+    const path = `/api/v1/users/${root.id}`;
+    assert.equal((await call(caller, 'PATCH', path, { disabled: true })).status, 409);
+    assert.equal((await call(caller, 'PATCH', path, { admin: false })).status, 409);
   }
   assert.equal((await users.get(root.id))!.disabledAt, null);
-  assert.equal((await call(as(root), 'POST', '/api/v1/users/usr_none/disable')).status, 404);
+  assert.equal((await users.get(root.id))!.admin, true);
+  const nobody = await call(as(root), 'PATCH', '/api/v1/users/usr_none', { disabled: true });
+  assert.equal(nobody.status, 404);
+});
+
+test('an admin makes another one and takes it back; what a provider says of somebody is not undone here', async t => {
+  const { call, person, events, alice, root } = await withRoutes(t);
+  const patch = (user: User, body: object) => call(as(root), 'PATCH', `/api/v1/users/${user.id}`, body);
+  assert.equal((await patch(alice, { admin: true })).body.admin, true);
+  assert.equal((await patch(alice, { admin: false })).body.admin, false);
+  const claimed = await person('carol', { admin: true });
+  assert.equal((await patch(claimed, { admin: false })).status, 409);
+  assert.equal((await patch(alice, { admin: 'yes' })).status, 400);
+  assert.deepEqual(
+    events.filter(event => event.target === alice.id).map(event => event.action),
+    ['user.make-admin', 'user.unmake-admin'],
+  );
+});
+
+test('what goes with a user is counted before anything is done to them', async t => {
+  const { call, keys, alice, root } = await withRoutes(t);
+  const wanted = { userId: alice.id, name: 'k', admin: false, scope: null, expiresAt: null };
+  await keys.create(wanted);
+  await keys.revoke((await keys.create(wanted)).id);
+  const { body } = await call(as(root), 'GET', `/api/v1/users/${alice.id}/consequences`);
+  assert.deepEqual(body, { sessions: 1, keys: 1, grants: 1 });
 });
 
 test('admins list users with what the gateway knows of them', async t => {
   const { call, root } = await withRoutes(t);
   const { body } = await call(as(root), 'GET', '/api/v1/users');
-  assert.deepEqual(body.map((user: { name: string }) => user.name).sort(), ['alice', 'bob', 'root']);
-  const keysOf = Object.keys(body[0]).sort();
+  assert.deepEqual(body.items.map((user: { name: string }) => user.name).sort(), ['alice', 'bob', 'root']);
+  const keysOf = Object.keys(body.items[0]).sort();
   assert.deepEqual(keysOf, [
     'admin',
     'created_at',
@@ -252,6 +314,7 @@ test('admins list users with what the gateway knows of them', async t => {
     'email',
     'groups',
     'id',
+    'local',
     'name',
     'seen_at',
   ]);

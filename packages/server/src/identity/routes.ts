@@ -1,12 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Bus } from '../platform/bus.ts';
 import { AppError } from '../platform/errors.ts';
+import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Key } from './key-store.ts';
 import type { Keys } from './keys.ts';
-import type { User, UserStore } from './user-store.ts';
 
 /** What a person sees of one of their sign-ins. Times are epoch milliseconds. */
 export interface SessionView {
@@ -26,10 +25,10 @@ export interface IdentityRoutesDeps {
     list(userId: string): Promise<readonly SessionView[]>;
     /** Ends one, at once in this process; whether there was one. */
     end(id: string): Promise<boolean>;
-    endAllOf(userId: string): Promise<void>;
   };
-  users: Pick<UserStore, 'get' | 'list' | 'setDisabled'>;
-  bus: Pick<Bus, 'publish'>;
+  /** What programs and pages are told of the gateway itself. */
+  gateway: { readonly name: string; readonly version: string; readonly publicUrl: URL };
+  runtime: Pick<Runtime, 'now'>;
   audit: Audit;
 }
 
@@ -45,17 +44,19 @@ const scope = z
   .nullable()
   .describe('Upstream ids; null for all');
 
-const userBody = z.object({
-  id,
-  email: z.string().nullable(),
-  name: z.string().nullable(),
-  groups: z.array(z.string()),
-  admin: z.boolean(),
-});
-const listedUserBody = userBody.extend({
-  created_at: time,
-  seen_at: time.nullable(),
-  disabled_at: time.nullable(),
+const meBody = z.object({
+  user: z.object({
+    id,
+    email: z.string().nullable(),
+    name: z.string().nullable(),
+    groups: z.array(z.string()),
+    admin: z.boolean(),
+    local: z.boolean().describe('Whether they sign in with a password kept here'),
+  }),
+  proof: z.enum(['session', 'key', 'jwt', 'proxy-header', 'anonymous']),
+  credential_id: z.string(),
+  scope: z.array(z.string()).nullable(),
+  gateway: z.object({ name: z.string(), version: z.string(), public_url: z.string() }),
 });
 const sessionBody = z.object({
   id,
@@ -75,49 +76,30 @@ const keyBody = z.object({
   created_at: time,
   expires_at: time.nullable(),
   used_at: time.nullable(),
+  revoked_at: time.nullable(),
 });
+/** Ten years, seconds. */
+const LONGEST = 10 * 365 * 24 * 60 * 60;
 /** Strict: a misspelled `scope` must not make a key for everything. */
 const newKeyBody = z.strictObject({
   name: z.string().trim().min(1).max(100),
   admin: z.boolean().default(false),
   scope: scope.default(null),
   expires_at: time.nullable().default(null),
+  expires_in: z.number().int().positive().max(LONGEST).optional().describe('Seconds; instead of expires_at'),
 });
+const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
 
-/** `/api/v1/me`, sessions, keys, and for admins users: who I am, and what proves it. */
+/** `/api/v1/me`, sessions, keys: who I am, and what proves it. */
 export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod {
-  const { keys, sessions, users, bus, audit } = deps;
+  const { keys, sessions, gateway, runtime, audit } = deps;
   const signedIn = { policy: 'signed-in' } as const;
-  const admins = { policy: 'admin' } as const;
   const gone = z.null().describe('Done');
-
-  async function setDisabled(userId: string, disabled: boolean, by: Principal): Promise<User> {
-    if (disabled && userId === by.userId) throw new AppError('conflict', 'You cannot disable yourself.');
-    if (!(await users.setDisabled(userId, disabled)))
-      throw new AppError('not_found', 'There is no such user.');
-    // First the caches, so that nothing that follows, or fails, leaves a disabled user at work.
-    bus.publish({ topic: 'user-changed', userId });
-    audit.record({ action: disabled ? 'user.disable' : 'user.enable', target: userId, ...actor(by) });
-    if (disabled) await sessions.endAllOf(userId);
-    return (await users.get(userId))!;
-  }
 
   return async app => {
     app.get(
       '/api/v1/me',
-      {
-        config: signedIn,
-        schema: {
-          response: {
-            200: z.object({
-              user: userBody,
-              proof: z.enum(['session', 'key', 'jwt', 'proxy-header', 'anonymous']),
-              credential_id: z.string(),
-              scope: z.array(z.string()).nullable(),
-            }),
-          },
-        },
-      },
+      { config: signedIn, schema: { response: { 200: meBody } } },
       async ({ principal }) => ({
         user: {
           id: principal.userId,
@@ -125,19 +107,21 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           name: principal.name,
           groups: [...principal.groups],
           admin: principal.admin,
+          local: false,
         },
         proof: principal.proof,
         credential_id: principal.credentialId,
         scope: principal.scope === null ? null : [...principal.scope],
+        gateway: { name: gateway.name, version: gateway.version, public_url: gateway.publicUrl.origin },
       }),
     );
 
     app.get(
       '/api/v1/sessions',
-      { config: signedIn, schema: { querystring: ofUser, response: { 200: z.array(sessionBody) } } },
+      { config: signedIn, schema: { querystring: ofUser, response: { 200: listOf(sessionBody) } } },
       async ({ principal, query }) => {
         const live = await sessions.list(whose(principal, query.user));
-        return live.map(session => sessionOnWire(session, principal));
+        return { items: live.map(session => sessionOnWire(session, principal)) };
       },
     );
 
@@ -157,8 +141,10 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
 
     app.get(
       '/api/v1/keys',
-      { config: signedIn, schema: { querystring: ofUser, response: { 200: z.array(keyBody) } } },
-      async ({ principal, query }) => (await keys.list(whose(principal, query.user))).map(keyOnWire),
+      { config: signedIn, schema: { querystring: ofUser, response: { 200: listOf(keyBody) } } },
+      async ({ principal, query }) => ({
+        items: (await keys.list(whose(principal, query.user))).map(keyOnWire),
+      }),
     );
 
     app.post(
@@ -167,7 +153,7 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
         config: signedIn,
         schema: {
           body: newKeyBody,
-          response: { 201: z.object({ id, key: z.string().describe('Shown this once') }) },
+          response: { 201: keyBody.extend({ key: z.string().describe('Shown this once') }) },
         },
       },
       async ({ principal, body }, reply) => {
@@ -176,11 +162,12 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           name: body.name,
           admin: body.admin,
           scope: body.scope,
-          expiresAt: body.expires_at === null ? null : Date.parse(body.expires_at),
+          expiresAt: expiryOf(body),
         };
         await refuseStronger(principal, wanted);
-        const made = await keys.create(wanted, principal);
-        return reply.code(201).header('cache-control', 'no-store').send(made);
+        const { id, key } = await keys.create(wanted, principal);
+        reply.code(201).header('cache-control', 'no-store');
+        return { ...keyOnWire((await keys.get(id))!), key };
       },
     );
 
@@ -197,25 +184,13 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
         return reply.code(204).send(null);
       },
     );
-
-    app.get(
-      '/api/v1/users',
-      { config: admins, schema: { response: { 200: z.array(listedUserBody) } } },
-      async () => (await users.list()).map(userOnWire),
-    );
-
-    app.post(
-      '/api/v1/users/:id/disable',
-      { config: admins, schema: { params: byId, response: { 200: listedUserBody } } },
-      async ({ principal, params }) => userOnWire(await setDisabled(params.id, true, principal)),
-    );
-
-    app.post(
-      '/api/v1/users/:id/enable',
-      { config: admins, schema: { params: byId, response: { 200: listedUserBody } } },
-      async ({ principal, params }) => userOnWire(await setDisabled(params.id, false, principal)),
-    );
   };
+
+  function expiryOf(body: z.infer<typeof newKeyBody>): number | null {
+    if (body.expires_in === undefined) return body.expires_at === null ? null : Date.parse(body.expires_at);
+    if (body.expires_at === null) return runtime.now() + body.expires_in * 1000;
+    throw new AppError('bad_request', 'Give expires_in or expires_at, not both.');
+  }
 
   /**
    * A person makes keys, where they signed in; so may an admin's key, but none that could do more, or live longer, than
@@ -257,17 +232,6 @@ const actor = (principal: Principal) => ({ userId: principal.userId, credentialI
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
 
-const userOnWire = (user: User) => ({
-  id: user.id,
-  email: user.email,
-  name: user.name,
-  groups: [...user.groups],
-  admin: user.admin,
-  created_at: iso(user.createdAt),
-  seen_at: isoOrNull(user.seenAt),
-  disabled_at: isoOrNull(user.disabledAt),
-});
-
 const sessionOnWire = (session: SessionView, principal: Principal) => ({
   id: session.id,
   current: session.id === principal.credentialId,
@@ -287,4 +251,5 @@ const keyOnWire = (key: Key) => ({
   created_at: iso(key.createdAt),
   expires_at: isoOrNull(key.expiresAt),
   used_at: isoOrNull(key.usedAt),
+  revoked_at: isoOrNull(key.revokedAt),
 });

@@ -127,8 +127,15 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       await db.updateTable('users').set({ seen_at: dbNow }).where('id', '=', id).execute();
     },
 
-    async makeAdmin(id: string): Promise<void> {
-      await db.updateTable('users').set({ local_admin: 1 }).where('id', '=', id).execute();
+    makeAdmin: (id: string): Promise<void> => store.setAdmin(id, true),
+
+    /** What an admin here says; what the person's provider says stands beside it. */
+    async setAdmin(id: string, admin: boolean): Promise<void> {
+      await db
+        .updateTable('users')
+        .set({ local_admin: admin ? 1 : 0 })
+        .where('id', '=', id)
+        .execute();
     },
 
     async hasAdmin(): Promise<boolean> {

@@ -37,6 +37,7 @@ async function withRoutes(t: TestContext) {
       vault: ground.vault,
       upstreams: { find: id => upstreams.find(one => one.id === id) },
       may: (_, { id }) => id !== 'others',
+      providers: [{ id: 'corp', name: 'Corp SSO' }],
     }),
   );
   async function call(as: Principal, method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) {
@@ -85,15 +86,17 @@ test('a person sees their own grants, and of each nothing that is a token', asyn
   await signIn({ userId: 'usr_bob' });
   const { body } = await call(alice(), 'GET', '/api/v1/grants');
   const iso = (at: number) => new Date(at).toISOString();
-  assert.deepEqual(body, [
+  assert.deepEqual(body.items, [
     {
       id,
       provider: 'corp',
+      provider_name: 'Corp SSO',
       scope: 'openid email',
       state: 'ready',
       expires_at: iso(clock.now() + 3_600_000),
       refreshed_at: null,
       refresh_result: null,
+      reconnect_url: '/auth/corp/login?return_to=%2Faccount',
       created_at: iso(clock.now()),
     },
   ]);
@@ -105,7 +108,7 @@ test('a grant that its provider refused shows as one to be mended', async t => {
   clock.advance(7_200_000);
   await assert.rejects(async () => vault.credentialFor(alice(id), upstream()), { code: 'reauth_required' });
   const { body } = await call(alice(), 'GET', '/api/v1/grants');
-  assert.deepEqual([body[0].state, body[0].refresh_result], ['reauth_required', 'invalid_grant']);
+  assert.deepEqual([body.items[0].state, body.items[0].refresh_result], ['reauth_required', 'invalid_grant']);
 });
 
 test('a person ends their own grant, once, and nobody else’s', async t => {

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import type { Principal } from '../terms/principal.ts';
+import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { GrantSummary, Vault } from './vault.ts';
 
@@ -10,11 +11,13 @@ const time = z.iso.datetime().describe('RFC 3339, UTC');
 const grantBody = z.object({
   id,
   provider: z.string(),
+  provider_name: z.string(),
   scope: z.string(),
   state: z.enum(['ready', 'reauth_required']),
   expires_at: time.describe('Of the access token; it is renewed before'),
   refreshed_at: time.nullable(),
   refresh_result: z.string().nullable().describe('`refreshed`, or why the last attempt brought nothing'),
+  reconnect_url: z.string().nullable().describe('A path of ours; null where the provider is gone'),
   created_at: time,
 });
 
@@ -23,9 +26,11 @@ export function vaultRoutes(deps: {
   vault: Pick<Vault, 'release' | 'grantsOf' | 'endGrant'>;
   upstreams: { find(id: string): Upstream | undefined };
   may(principal: Principal, upstream: Upstream): boolean;
+  providers: readonly Pick<Provider, 'id' | 'name'>[];
 }): FastifyPluginAsyncZod {
   const { vault, upstreams, may } = deps;
   const config = { policy: 'signed-in' } as const;
+  const providers = new Map(deps.providers.map(provider => [provider.id, provider]));
 
   return async app => {
     app.post(
@@ -55,8 +60,12 @@ export function vaultRoutes(deps: {
 
     app.get(
       '/api/v1/grants',
-      { config, schema: { response: { 200: z.array(grantBody) } } },
-      async ({ principal }) => (await vault.grantsOf(principal.userId)).map(onWire),
+      { config, schema: { response: { 200: z.object({ items: z.array(grantBody) }) } } },
+      async ({ principal }) => ({
+        items: (await vault.grantsOf(principal.userId)).map(grant =>
+          onWire(grant, providers.get(grant.provider)),
+        ),
+      }),
     );
 
     app.delete(
@@ -75,13 +84,16 @@ export function vaultRoutes(deps: {
 
 const iso = (at: number): string => new Date(at).toISOString();
 
-const onWire = (grant: GrantSummary) => ({
+const onWire = (grant: GrantSummary, provider: { name: string } | undefined) => ({
   id: grant.id,
   provider: grant.provider,
+  provider_name: provider?.name ?? grant.provider,
   scope: grant.scope,
   state: grant.state === 'reauth_required' ? ('reauth_required' as const) : ('ready' as const),
   expires_at: iso(grant.expiresAt),
   refreshed_at: grant.refreshedAt === null ? null : iso(grant.refreshedAt),
   refresh_result: grant.refreshResult,
+  reconnect_url:
+    provider === undefined ? null : `/auth/${encodeURIComponent(grant.provider)}/login?return_to=%2Faccount`,
   created_at: iso(grant.createdAt),
 });

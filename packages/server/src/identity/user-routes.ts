@@ -1,0 +1,133 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Bus } from '../platform/bus.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Audit } from '../terms/audit.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Keys } from './keys.ts';
+import type { Sessions } from './sessions.ts';
+import type { User, UserStore } from './user-store.ts';
+
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+const id = z.string().min(1).max(100);
+const byId = z.object({ id });
+const userBody = z.object({
+  id,
+  email: z.string().nullable(),
+  name: z.string().nullable(),
+  groups: z.array(z.string()),
+  admin: z.boolean(),
+  local: z.boolean().describe('Whether they sign in with a password kept here'),
+  created_at: time,
+  seen_at: time.nullable(),
+  disabled_at: time.nullable(),
+});
+const count = z.number().int();
+
+/** `/api/v1/users`, for admins: who is known here, who may still come in, and who may do everything. */
+export function userRoutes(deps: {
+  users: Pick<UserStore, 'get' | 'list' | 'setDisabled' | 'setAdmin'>;
+  sessions: Pick<Sessions, 'list' | 'endAllOf'>;
+  keys: Pick<Keys, 'list'>;
+  grantsOf(userId: string): Promise<readonly unknown[]>;
+  bus: Pick<Bus, 'publish'>;
+  audit: Audit;
+}): FastifyPluginAsyncZod {
+  const { users, sessions, keys, bus, audit } = deps;
+  const config = { policy: 'admin' } as const;
+
+  async function known(userId: string): Promise<User> {
+    const user = await users.get(userId);
+    if (user === null) throw new AppError('not_found', 'There is no such user.');
+    return user;
+  }
+
+  async function setDisabled(userId: string, disabled: boolean, by: Principal): Promise<User> {
+    if (disabled && userId === by.userId) throw new AppError('conflict', 'You cannot disable yourself.');
+    if (!(await users.setDisabled(userId, disabled)))
+      throw new AppError('not_found', 'There is no such user.');
+    // First the caches, so that nothing that follows, or fails, leaves a disabled user at work.
+    bus.publish({ topic: 'user-changed', userId });
+    audit.record({ action: disabled ? 'user.disable' : 'user.enable', target: userId, ...actor(by) });
+    if (disabled) await sessions.endAllOf(userId);
+    return known(userId);
+  }
+
+  async function setAdmin(userId: string, admin: boolean, by: Principal): Promise<User> {
+    if (!admin && userId === by.userId) throw new AppError('conflict', 'You cannot stop being an admin.');
+    await users.setAdmin(userId, admin);
+    const user = await known(userId);
+    bus.publish({ topic: 'user-changed', userId });
+    audit.record({ action: admin ? 'user.make-admin' : 'user.unmake-admin', target: userId, ...actor(by) });
+    if (user.admin && !admin)
+      throw new AppError('conflict', 'Their provider says that they are an admin: that is changed there.');
+    return user;
+  }
+
+  return async app => {
+    app.get(
+      '/api/v1/users',
+      { config, schema: { response: { 200: z.object({ items: z.array(userBody) }) } } },
+      async () => ({ items: (await users.list()).map(userOnWire) }),
+    );
+
+    app.patch(
+      '/api/v1/users/:id',
+      {
+        config,
+        schema: {
+          params: byId,
+          body: z.strictObject({ disabled: z.boolean().optional(), admin: z.boolean().optional() }),
+          response: { 200: userBody },
+        },
+      },
+      async ({ principal, params, body }) => {
+        let user = await known(params.id);
+        if (body.admin !== undefined && body.admin !== user.admin)
+          user = await setAdmin(params.id, body.admin, principal);
+        if (body.disabled !== undefined) user = await setDisabled(params.id, body.disabled, principal);
+        return userOnWire(user);
+      },
+    );
+
+    app.get(
+      '/api/v1/users/:id/consequences',
+      {
+        config,
+        schema: {
+          params: byId,
+          response: { 200: z.object({ sessions: count, keys: count, grants: count }) },
+        },
+      },
+      async ({ params }) => {
+        const { id } = await known(params.id);
+        const [live, theirs, grants] = await Promise.all([
+          sessions.list(id),
+          keys.list(id),
+          deps.grantsOf(id),
+        ]);
+        return {
+          sessions: live.length,
+          keys: theirs.filter(key => key.revokedAt === null).length,
+          grants: grants.length,
+        };
+      },
+    );
+  };
+}
+
+const actor = (principal: Principal) => ({ userId: principal.userId, credentialId: principal.credentialId });
+
+const isoOrNull = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+const userOnWire = (user: User) => ({
+  id: user.id,
+  email: user.email,
+  name: user.name,
+  groups: [...user.groups],
+  admin: user.admin,
+  local: false,
+  created_at: new Date(user.createdAt).toISOString(),
+  seen_at: isoOrNull(user.seenAt),
+  disabled_at: isoOrNull(user.disabledAt),
+});
