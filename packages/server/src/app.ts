@@ -194,6 +194,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     may,
     vault,
     transportTo,
+    bus,
     runtime,
     record(outcome: Outcome) {
       callMetrics.record(outcome);

@@ -68,6 +68,23 @@ test('Connection: authorization takes nothing of ours away', async t => {
   assert.equal(real.requests[0]!.headers.authorization, `Bearer ${token('alice')}`);
 });
 
+test('a TRACE, which an upstream would answer with our credential in it, goes nowhere', async t => {
+  const real = await startUpstream();
+  t.after(() => real.close());
+  const plane = await startDataPlane(t, { upstreams: [upstream('echo', real.url, { kind: 'http' })] });
+  for (const path of ['/u/echo/x', '/v1/models', '/healthz']) {
+    const answer = await plane.raw(
+      `TRACE ${path} HTTP/1.1`,
+      `Host: ${plane.host}`,
+      'Authorization: Bearer alice',
+      'Connection: close',
+      '',
+    );
+    assert.match(answer, /^HTTP\/1\.1 405 [\s\S]*allow: GET/i, path);
+  }
+  assert.equal(real.requests.length, 0);
+});
+
 test('a line break cannot be smuggled into a header', async t => {
   const real = await startUpstream();
   t.after(() => real.close());

@@ -241,6 +241,31 @@ test('a second model far behind the first breaks the request off, with 400', asy
   assert.equal(ended, false, 'the upstream never got the whole of it');
 });
 
+test('a second model part far behind the first breaks a form off, with 400', async t => {
+  const { url, corp } = await twoEndpoints(t);
+  let ended = false;
+  corp.intercept = req => {
+    req
+      .on('end', () => {
+        ended = true;
+      })
+      .resume();
+    return true;
+  };
+  const form = new FormData();
+  form.append('model', 'corp-large');
+  form.append('file', new Blob([Buffer.alloc(3 * 1024 * 1024)]));
+  form.append('model', 'other-model');
+  const res = await fetch(`${url}/v1/audio/transcriptions`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer alice' },
+    body: form,
+  });
+  assert.equal(res.status, 400);
+  await eventually(() => corp.busy === 0);
+  assert.equal(ended, false, 'the upstream never got the whole of it');
+});
+
 test('whoami says, to admins only, what an upstream would receive, with the token masked', async t => {
   const { url, corp, other } = await twoEndpoints(t);
   const ask = (who: string) =>

@@ -148,6 +148,7 @@ test('on the warm path a GET reaches its transport in the same tick', async t =>
     vault: { credentialFor: () => null, renew: async () => null },
     transportTo: () => ({ send: out => void sent.push(`${out.method} ${out.path}`) }),
     record: () => {},
+    bus: { subscribe: () => () => {} },
     runtime: { monotonic: () => 0 },
   });
   const server = createServer((req, res) => {

@@ -92,6 +92,19 @@ test('a Host that is not ours is 421, on every path but the probes', async t => 
   assert.equal(plane.real.requests.length, 0);
 });
 
+test('a refusal at the edge is in the shape that its path speaks', async t => {
+  const plane = await edge(t);
+  for (const [path, shape] of [
+    ['/v1/chat/completions', '"error":{"message":"This gateway does not answer'],
+    ['/u/up/x', '"type":"urn:sallyport:misdirected"'],
+    ['/api/v1/open', '"type":"urn:sallyport:misdirected"'],
+  ] as const) {
+    const answer = await plane.raw(`GET ${path} HTTP/1.1`, 'Host: evil.example', 'Connection: close', '');
+    assert.match(answer, /^HTTP\/1\.1 421 /, path);
+    assert.ok(answer.includes(shape), answer);
+  }
+});
+
 test('behind a public name only that name is answered, with its port or without', async t => {
   const plane = await edge(t, { publicUrl: new URL('https://gate.example') });
   for (const host of ['gate.example', 'GATE.example', 'gate.example:443'])
@@ -181,7 +194,7 @@ test('errors are problem details, with the headers and the action that belong to
   });
   const bug = await fetch(`${url}/api/v1/bug`);
   assert.doesNotMatch((await problemOf(bug)).detail, /business/);
-  assert.match(log(), /business/);
+  assert.match(log(), /"error":"internal"[\s\S]*business/);
   for (const path of ['/api/v1/nothing', '/nothing', '/v1x', '/ux', '/u/nobody/x'])
     assert.equal(
       (await problemOf(await fetch(`${url}${path}`, { headers: { authorization: 'Bearer alice' } }))).code,

@@ -88,6 +88,19 @@ export class Exchange implements ResponseReceiver {
     this.#flow?.abort(new Superseded());
   }
 
+  /** Who called may no longer do so: nothing more is sent either way, and what was already written is not waited for. */
+  cut(error: AppError): void {
+    if (this.#state === 'over') return;
+    const streaming = this.#state === 'streaming';
+    this.#leave();
+    this.#flow?.abort(new Superseded());
+    if (streaming) {
+      // A reset, so that no reader takes what it has for the whole.
+      this.#call.req.socket.resetAndDestroy();
+      this.#end.finished('refused', this.#status);
+    } else this.#end.failed(error);
+  }
+
   begin(flow: Flow): boolean {
     this.#flow = flow;
     return this.#state !== 'over';

@@ -1,3 +1,4 @@
+import type { Bus } from '../platform/bus.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import { ready } from '../platform/ready.ts';
 import type { Runtime } from '../platform/runtime.ts';
@@ -7,6 +8,7 @@ import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
 import { Exchange } from './exchange.ts';
+import { createLiveCalls, type LiveCall } from './live-calls.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Where a call goes: an upstream, and the checked path behind the upstream's own, query included. */
@@ -31,6 +33,8 @@ export interface ForwardDeps {
   transportTo(upstream: Upstream): Transport;
   /** Called once for each call, when it has ended. */
   record(outcome: Outcome): void;
+  /** News that takes back what let a call through. */
+  bus: Pick<Bus, 'subscribe'>;
   runtime: Pick<Runtime, 'monotonic'>;
 }
 
@@ -63,14 +67,18 @@ export function createForward(deps: ForwardDeps): Forward {
     );
   }
 
+  const live = createLiveCalls({ bus: deps.bus, authenticate, authorize });
+
   function handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void {
     let principal: Principal | null = null;
     let upstream: Upstream | null = null;
+    let entered: LiveCall | null = null;
 
     let ended = false;
     const finish = (result: Outcome['result'], status: number) => {
       if (ended) return;
       ended = true;
+      if (entered !== null) live.leave(entered);
       deps.record({
         principal,
         upstream,
@@ -105,20 +113,23 @@ export function createForward(deps: ForwardDeps): Forward {
     function send(who: Principal, destination: Destination, credential: Credential | null): void {
       const { upstream, path } = destination;
       const renewable = credential !== null && credential.source !== null;
-      const refused = () => void again(first, who, destination, credential!).catch(fail);
+      const refused = () => void again(passage, destination, credential!).catch(fail);
       const first = new Exchange(call, upstream, renewable ? refused : null, end);
+      const passage: LiveCall = { call, principal: who, upstream, exchange: first, refusal: null };
+      entered = passage;
+      live.enter(passage);
       first.start(deps.transportTo(upstream), path, credential);
     }
 
     /** The upstream refused the token: once a newer one, where there is one and the body can be sent again; else its refusal is the answer. */
     async function again(
-      first: Exchange,
-      who: Principal,
+      passage: LiveCall,
       { upstream, path }: Destination,
       refused: Credential,
     ): Promise<void> {
+      const { principal, exchange: first } = passage;
       if (!call.body.repeatable) return first.pass();
-      const renewed = await vault.renew(who, upstream, refused).catch((error: unknown) => {
+      const renewed = await vault.renew(principal, upstream, refused).catch((error: unknown) => {
         first.drop();
         throw error;
       });
@@ -126,7 +137,9 @@ export function createForward(deps: ForwardDeps): Forward {
       if (first.over) return;
       first.drop();
       await call.body.whole();
-      new Exchange(call, upstream, null, end).start(deps.transportTo(upstream), path, renewed);
+      if (passage.refusal !== null) throw passage.refusal;
+      passage.exchange = new Exchange(call, upstream, null, end);
+      passage.exchange.start(deps.transportTo(upstream), path, renewed);
     }
 
     try {

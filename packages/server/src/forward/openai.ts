@@ -4,7 +4,7 @@ import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
 import type { Destination } from './forward.ts';
-import { modelInForm } from './model-form.ts';
+import { ModelForm } from './model-form.ts';
 import { matchesModel } from './model-globs.ts';
 import { ModelScan } from './model-scan.ts';
 import { joined } from './named.ts';
@@ -52,9 +52,9 @@ function modelOf(call: Call, rest: string): string | null | Promise<string | nul
         'Send the body without content-encoding: the model in it picks the upstream.',
       );
     const type = call.headers['content-type'] ?? '';
-    if (/^multipart\/form-data\b/i.test(type)) return modelFromForm(call, type);
+    if (/^multipart\/form-data\b/i.test(type)) return modelIn(call, new ModelForm(type));
     // A body of another type is an upload of bytes, which names no model.
-    if (type === '' || /json/i.test(type)) return modelFromJson(call);
+    if (type === '' || /json/i.test(type)) return modelIn(call, new ModelScan());
   }
   const inPath = ONE_MODEL.exec(rest)?.[1];
   if (inPath !== undefined) return decodeURIComponent(inPath);
@@ -63,19 +63,12 @@ function modelOf(call: Call, rest: string): string | null | Promise<string | nul
   return inQuery ?? null;
 }
 
-async function modelFromJson(call: Call): Promise<string | null> {
-  const scan = new ModelScan();
+async function modelIn(call: Call, reader: ModelScan | ModelForm): Promise<string | null> {
   const { body } = call;
   // It stays on watch while the rest passes: a second `model` further back breaks the request off.
-  body.watch = chunk => scan.push(chunk);
-  await body.gather(() => scan.model !== null && !body.small);
-  return scan.model;
-}
-
-async function modelFromForm(call: Call, type: string): Promise<string | null> {
-  const { body } = call;
-  await body.gather(() => false);
-  return modelInForm(body.head, type);
+  body.watch = chunk => reader.push(chunk);
+  await body.gather(() => reader.model !== null && !body.small);
+  return reader.model;
 }
 
 function withModel(candidates: readonly Upstream[], model: string): Upstream {

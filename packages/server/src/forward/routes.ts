@@ -11,6 +11,12 @@ import { whoami } from './whoami.ts';
 /** Answers one call, whatever becomes of it. */
 export type CallHandler = (call: Call) => void;
 
+export interface ForwardRoute {
+  readonly prefix: string;
+  readonly handle: CallHandler;
+  readonly refuse: (call: Call, error: AppError) => void;
+}
+
 /** The data plane's prefixes and who answers them; the longest one that fits is taken. */
 export function forwardRoutes(
   deps: ModelListDeps & {
@@ -27,7 +33,7 @@ export function forwardRoutes(
       error: (call: Call, error: AppError) => void,
     ): void;
   },
-): { prefix: string; handle: CallHandler }[] {
+): ForwardRoute[] {
   const { forward, upstreams } = deps;
 
   const models = async (call: Call) => {
@@ -45,7 +51,7 @@ export function forwardRoutes(
   };
 
   return [
-    { prefix: '/v1', handle: openai },
+    { prefix: '/v1', handle: openai, refuse: deps.answerOpenai },
     {
       prefix: '/u/whoami',
       handle: call =>
@@ -54,10 +60,12 @@ export function forwardRoutes(
           async () => ({ body: await whoami(call, await forward.authenticate(call), deps) }),
           deps.answerProblem,
         ),
+      refuse: deps.answerProblem,
     },
     {
       prefix: '/u',
       handle: call => forward.handle(call, () => findNamed(call, upstreams), deps.answerProblem),
+      refuse: deps.answerProblem,
     },
   ];
 }

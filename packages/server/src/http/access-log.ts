@@ -20,13 +20,24 @@ export function createAccessLog(deps: {
   const { write, runtime } = deps;
   let lines = '';
   let waiting = false;
+  /** Bytes that could not be written. */
+  let lost = 0;
 
   function flush(): void {
     if (lines === '') return;
     const batch = lines;
     lines = '';
-    write(batch);
+    try {
+      write(lost === 0 ? batch : `${lossLine(lost)}${batch}`);
+      lost = 0;
+    } catch {
+      // Whoever reads the log stands still (EAGAIN on a full pipe): the calls go on.
+      lost += batch.length;
+    }
   }
+
+  const lossLine = (bytes: number) =>
+    `{"level":40,"time":${runtime.now()},"msg":"calls were not logged: nobody took the lines","bytes":${bytes}}\n`;
 
   return {
     record({ requestId, method, status, result, upstream, principal, took }) {

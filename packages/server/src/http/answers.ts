@@ -103,7 +103,7 @@ export function createAnswers(log: Logger): Answers {
 
   function writeError(call: Answerable, error: AppError, type: string, body: Record<string, unknown>): void {
     if (error.status >= 500)
-      log.error({ requestId: call.requestId, code: error.code, err: error.cause ?? error }, error.message);
+      log.error({ requestId: call.requestId, error: error.code, err: error.cause ?? error }, error.message);
     write(call, error.status, type, body, error.headers);
   }
 

@@ -108,7 +108,7 @@ function dress(request: FastifyRequest, reply: FastifyReply): void {
 function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const error = translated(thrown);
   if (error.status >= 500)
-    request.log.error({ requestId: request.id, code: error.code, err: error.cause ?? error }, error.message);
+    request.log.error({ requestId: request.id, error: error.code, err: error.cause ?? error }, error.message);
   reply
     .code(error.status)
     .headers(error.headers)

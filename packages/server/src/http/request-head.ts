@@ -26,6 +26,18 @@ export function refuseAmbiguousHead(req: IncomingMessage): void {
   }
 }
 
+/**
+ * RFC 9110 section 9.3.8: a TRACE is answered with the request as it arrived, so an upstream would show the client the credential that the
+ * gateway put into it.
+ * @throws AppError `method_not_allowed`
+ */
+export function refuseTrace(req: IncomingMessage): void {
+  if (req.method !== 'TRACE') return;
+  throw new AppError('method_not_allowed', 'TRACE is not passed on.', {
+    headers: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' },
+  });
+}
+
 function severalHosts(rawHeaders: readonly string[]): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -5,12 +5,14 @@ import { type Call, startCall } from '../forward/call.ts';
 import { type AppError, asAppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { awaitContinue, proceed } from './continue.ts';
-import { refuseAmbiguousHead } from './request-head.ts';
+import { refuseAmbiguousHead, refuseTrace } from './request-head.ts';
 
 /** Requests by prefix of their path; everything else is the API's. */
 export interface DataPlaneRoute {
   readonly prefix: string;
   handle(call: Call): void;
+  /** Answers with an error from before it could be handled, in the shape that this prefix speaks. */
+  refuse(call: Call, error: AppError): void;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -81,11 +83,12 @@ export function createHttpServer(deps: {
     });
     try {
       refuseAmbiguousHead(req);
+      refuseTrace(req);
       if (!PROBES.has(url)) deps.guardHost(req.headers.host);
       if (route === undefined) api.routing(req, res);
       else route.handle(call);
     } catch (error) {
-      deps.answerProblem(call, asAppError(error));
+      (route?.refuse ?? deps.answerProblem)(call, asAppError(error));
     }
   }
 
