@@ -3,18 +3,24 @@ import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
 import type { Config } from './config/types.ts';
 import { createCallMetrics } from './forward/call-metrics.ts';
 import { createEgress } from './forward/egress.ts';
+import { createFailing } from './forward/failing.ts';
 import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
 import { forwardRoutes } from './forward/routes.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
 import { createApi } from './http/api.ts';
+import { checkProvider, checkPublicUrl, checkStored, checkUpstream, type Finding } from './http/checks.ts';
+import { consoleRoutes } from './http/console.ts';
+import { findConsole } from './http/console-files.ts';
+import { createEvents } from './http/events.ts';
 import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
-import { healthRoutes } from './http/health.ts';
+import { checkRoutes, healthRoutes } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import { createAdminLinks } from './identity/admin-link.ts';
@@ -29,6 +35,7 @@ import { createKeys } from './identity/keys.ts';
 import { createLogout } from './identity/logout.ts';
 import { logoutRoutes } from './identity/logout-routes.ts';
 import { createLogoutTokens } from './identity/logout-token.ts';
+import { providerRoutes } from './identity/provider-routes.ts';
 import { createProxyHeader } from './identity/proxy-header.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { createCookie, sessionCookie } from './identity/session-cookie.ts';
@@ -37,6 +44,7 @@ import { createSessions } from './identity/sessions.ts';
 import { createSignIn } from './identity/sign-in.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createSignInStore } from './identity/sign-in-store.ts';
+import { createStanding } from './identity/standing.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
@@ -48,6 +56,7 @@ import { createMetrics } from './platform/metrics.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import type { Runtime } from './platform/runtime.ts';
+import { upstreamRoutes } from './upstreams/routes.ts';
 import { createUpstreams } from './upstreams/upstreams.ts';
 import { createGrantStore } from './vault/grant-store.ts';
 import { loadKeyring } from './vault/keyring.ts';
@@ -90,7 +99,8 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const { db } = database;
   const bus = createBus();
   const metrics = createMetrics();
-  const audit = opening.use(createAudit({ store: createAuditStore(db), runtime, log }));
+  const auditStore = createAuditStore(db);
+  const audit = opening.use(createAudit({ store: auditStore, bus, runtime, log }));
   const fetch = opening.use(
     createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }),
   );
@@ -186,6 +196,10 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const accessLog = opening.use(createAccessLog({ write: lines => void writeSync(2, lines), runtime }));
   const callMetrics = createCallMetrics(metrics);
   const logsCalls = log.isLevelEnabled('info');
+  const failing = createFailing({
+    runtime,
+    changed: upstreamId => bus.publish({ topic: 'upstream-turned', upstreamId }),
+  });
   const egress = opening.use(createEgress());
   const transportTo = (upstream: { url: URL }) => egress.to(upstream.url);
   const forward = createForward({
@@ -198,24 +212,34 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     runtime,
     record(outcome: Outcome) {
       callMetrics.record(outcome);
+      failing.record(outcome);
       if (logsCalls) accessLog.record(outcome);
     },
   });
 
+  const standing = createStanding({ users, sessions, keys, runtime });
+  const events = createEvents({
+    bus,
+    standing,
+    open: metrics.gauge('sallyport_event_streams', 'Event streams that consoles have open.'),
+    runtime,
+    log,
+  });
+  const consoleDir = findConsole();
+  const pages =
+    consoleDir === null
+      ? homeRoutes({ sessions, upstreams, may, publicUrl })
+      : consoleRoutes({ dir: consoleDir });
   const requestId = requestIds(runtime);
   const api = await createApi({
     authenticate: request => authenticated(identity.authenticate(credentialsOf(request)), request),
     log,
     requestId,
     plugins: [
-      homeRoutes({ sessions, upstreams, may, publicUrl }),
-      healthRoutes({
-        checkDatabase: () =>
-          db
-            .selectNoFrom(dbNow.as('now'))
-            .execute()
-            .then(() => {}),
-      }),
+      pages,
+      events.routes,
+      healthRoutes({ checkDatabase }),
+      checkRoutes({ examine }),
       metricsRoutes({ metrics }),
       identityRoutes({
         keys,
@@ -225,10 +249,13 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         audit,
       }),
       userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
-      signInRoutes({ signIn, providers: config.providers, publicUrl }),
+      providerRoutes({ providers: config.providers, users }),
+      signInRoutes({ signIn, providers: config.providers, publicUrl, console: consoleDir !== null }),
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
       vaultRoutes({ vault, upstreams, may, providers: config.providers }),
+      upstreamRoutes({ upstreams, may, vault, failing, publicUrl, runtime }),
+      auditRoutes({ store: auditStore }),
     ],
   });
 
@@ -262,10 +289,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     vault: {
       storeGrant: vault.storeGrant,
       rotate: signal => vault.rotate({ signal }),
-      unreadable: async () =>
-        (await grants.kids())
-          .filter(({ kid }) => !sealer.kids.has(kid))
-          .reduce((sum, { count }) => sum + count, 0),
+      unreadable,
     },
     adminLink: () => adminLinks.create(),
     async start() {
@@ -279,12 +303,35 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         ),
       );
       open.use(server);
+      // Before the server in the end: its drain would wait for streams that last for ever.
+      open.use(events);
       port = await server.listen(config.listen);
       const { host } = config.listen;
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
+
+  async function checkDatabase(): Promise<void> {
+    await db.selectNoFrom(dbNow.as('now')).execute();
+  }
+
+  /** How many grants are sealed under a key that is not in the ring. */
+  async function unreadable(): Promise<number> {
+    const lost = (await grants.kids()).filter(({ kid }) => !sealer.kids.has(kid));
+    return lost.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** What `sallyport doctor` looks at, from within. */
+  async function examine(): Promise<Finding[]> {
+    const found = await Promise.all([
+      checkPublicUrl(config),
+      checkStored({ store: config.store, checkDatabase, unreadable }),
+      ...config.providers.map(provider => checkProvider(provider, config, runtime)),
+      ...config.upstreams.map(checkUpstream),
+    ]);
+    return found.flat();
+  }
 
   function authenticated<P extends Parameters<typeof guard>[0]>(
     principal: P | Promise<P>,

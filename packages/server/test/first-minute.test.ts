@@ -55,10 +55,20 @@ test("a person signs in, and the official SDK streams an answer that the upstrea
   });
 
   const browser = createBrowser();
-  const signInPage = await browser.get(gateway.url);
-  assert.match(signInPage.text, /Continue with Corp SSO/);
-  const home = await provider.signIn(browser, `${gateway.url}/auth/corp/login`, 'alice');
-  assert.match(home.text, /You are signed in as alice\.[\s\S]*\/u\/corp-llm\//);
+  const options = (await (await fetch(`${gateway.url}/api/v1/sign-in-options`)).json()) as {
+    providers: object[];
+  };
+  assert.deepEqual(options.providers, [{ id: 'corp', name: 'Corp SSO', login_url: '/auth/corp/login' }]);
+  await provider.signIn(browser, `${gateway.url}/auth/corp/login`, 'alice');
+  const home = await browser.get(`${gateway.url}/api/v1/home`);
+  assert.deepEqual(
+    JSON.parse(home.text).items.map((item: { id: string; state: string; base_url: string }) => [
+      item.id,
+      item.state,
+      item.base_url,
+    ]),
+    [['corp-llm', 'ready', `${gateway.url}/v1`]],
+  );
   const cookie = browser.cookie(gateway.url, 'oauth_session_id');
   assert.ok(cookie);
 

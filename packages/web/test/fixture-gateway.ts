@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { consoleRoutes } from '../../server/src/http/console.ts';
+import { findConsole } from '../../server/src/http/console-files.ts';
 import { buildConsole } from '../build.ts';
 import { entry, lists, me, PUBLIC_URL, signInOptions } from './fixture-data.ts';
 
@@ -17,7 +18,7 @@ export async function startFixtureGateway(options: { port?: number } = {}): Prom
   const changed = (topic: string) => {
     for (const stream of streams) stream.raw.write(`event: change\ndata: ${JSON.stringify({ topic })}\n\n`);
   };
-  await app.register(consoleRoutes());
+  await app.register(consoleRoutes({ dir: findConsole()! }));
   app.addHook('preHandler', async (request, reply) => {
     const open =
       /^\/($|account|admin|sign-in|invite|assets|theme|favicon|auth)|sign-in-options|api\/v1\/invitations\/./.test(

@@ -1,3 +1,4 @@
+import type { Bus } from '../platform/bus.ts';
 import { newId } from '../platform/crypto.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
@@ -13,9 +14,17 @@ export interface AuditTrail extends Audit, AsyncDisposable {
   flush(): Promise<void>;
 }
 
-/** Collects events and writes them in batches, behind the requests that caused them. */
-export function createAudit(deps: { store: AuditStore; runtime: Runtime; log: Logger }): AuditTrail {
-  const { store, runtime, log } = deps;
+/**
+ * Collects events and writes them in batches, behind the requests that caused them.
+ * @param deps.bus told when they can be read
+ */
+export function createAudit(deps: {
+  store: Pick<AuditStore, 'insert'>;
+  bus: Pick<Bus, 'publish'>;
+  runtime: Runtime;
+  log: Logger;
+}): AuditTrail {
+  const { store, bus, runtime, log } = deps;
   const waiting: TimedEvent[] = [];
   let writing: Promise<void> | null = null;
 
@@ -25,6 +34,7 @@ export function createAudit(deps: { store: AuditStore; runtime: Runtime; log: Lo
       const batch = waiting.splice(0, BATCH);
       try {
         await store.insert(batch);
+        bus.publish({ topic: 'audit-stored' });
       } catch (error) {
         waiting.unshift(...batch);
         log.warn({ err: error, waiting: waiting.length }, 'audit events wait for the database');

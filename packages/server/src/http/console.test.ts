@@ -74,12 +74,3 @@ test('no request reaches a file that is not part of the console', async () => {
     assert.equal((await app.inject(url)).statusCode, 404, url);
   }
 });
-
-test('a console that was not built says so and how to build it', async () => {
-  const bare = Fastify();
-  await bare.register(consoleRoutes({ dir: null }));
-  const response = await bare.inject('/');
-  assert.equal(response.statusCode, 503);
-  assert.match(response.body, /npm start/);
-  await bare.close();
-});

@@ -1,15 +1,25 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
+import type { Finding } from './checks.ts';
+
+const checkBody = z.object({
+  name: z.string(),
+  ok: z.boolean(),
+  said: z.string(),
+  do: z.string().nullable().describe('What to do where it is not well'),
+});
 
 /** `/healthz`: the process answers. `/readyz`: it can do its work. */
 export function healthRoutes(deps: { checkDatabase(): Promise<void> }): FastifyPluginAsyncZod {
   const ok = z.object({ status: z.literal('ok') });
+  const open = { config: { policy: 'public' } } as const;
   return async app => {
-    app.get('/healthz', { config: { policy: 'public' }, schema: { response: { 200: ok } } }, async () => ({
+    app.get('/healthz', { ...open, schema: { response: { 200: ok } } }, async () => ({
       status: 'ok' as const,
     }));
-    app.get('/readyz', { config: { policy: 'public' }, schema: { response: { 200: ok } } }, async () => {
+
+    app.get('/readyz', { ...open, schema: { response: { 200: ok } } }, async () => {
       try {
         await deps.checkDatabase();
       } catch (cause) {
@@ -20,5 +30,37 @@ export function healthRoutes(deps: { checkDatabase(): Promise<void> }): FastifyP
       }
       return { status: 'ok' as const };
     });
+  };
+}
+
+/**
+ * `/api/v1/health`, for admins: what `sallyport doctor` says.
+ * @param deps.examine looks at everything the gateway depends on
+ */
+export function checkRoutes(deps: { examine(): Promise<readonly Finding[]> }): FastifyPluginAsyncZod {
+  let examining: Promise<readonly Finding[]> | null = null;
+
+  return async app => {
+    app.get(
+      '/api/v1/health',
+      {
+        config: { policy: 'admin' },
+        schema: { response: { 200: z.object({ checks: z.array(checkBody) }) } },
+      },
+      async () => {
+        // Many open windows ask the providers and upstreams once.
+        examining ??= deps.examine().finally(() => {
+          examining = null;
+        });
+        return {
+          checks: (await examining).map(({ what, found, advice }) => ({
+            name: what,
+            ok: advice === undefined,
+            said: found,
+            do: advice ?? null,
+          })),
+        };
+      },
+    );
   };
 }

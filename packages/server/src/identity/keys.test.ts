@@ -69,7 +69,7 @@ test('a key that is being looked up while it is revoked is not remembered', asyn
   const { keys, keyStore, bus, show, id } = await withKey(t);
   const early = show();
   await keyStore.revoke(id);
-  bus.publish({ topic: 'key-revoked', keyId: id });
+  bus.publish({ topic: 'key-revoked', keyId: id, userId: 'usr_any' });
   await early.catch(() => {});
   await assert.rejects(show(), refused);
   assert.deepEqual(await keys.list('nobody'), []);

@@ -95,6 +95,7 @@ export function createKeys(deps: {
       const id = newId(runtime, 'key');
       const key = KEY_PREFIX + newToken(runtime);
       await store.insert({ ...wanted, id, hash: sha256(key) });
+      bus.publish({ topic: 'key-created', userId: user.id });
       audit.record({
         action: 'key.create',
         userId: actor?.userId ?? null,
@@ -116,7 +117,7 @@ export function createKeys(deps: {
     async revoke(id: string, actor: Actor = null): Promise<boolean> {
       const key = await store.revoke(id);
       if (key === null) return false;
-      bus.publish({ topic: 'key-revoked', keyId: id });
+      bus.publish({ topic: 'key-revoked', keyId: id, userId: key.userId });
       audit.record({
         action: 'key.revoke',
         userId: actor?.userId ?? null,

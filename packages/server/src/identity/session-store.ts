@@ -157,6 +157,12 @@ export function createSessionStore(db: Db, limits: { readonly idle: number; read
       }));
     },
 
+    async isLive(id: string): Promise<boolean> {
+      return (
+        (await live().select('sessions.id').where('sessions.id', '=', id).executeTakeFirst()) !== undefined
+      );
+    },
+
     async end(id: string): Promise<EndedSession | null> {
       return ended(await ending().where('id', '=', id).execute())[0] ?? null;
     },

@@ -110,14 +110,18 @@ test('no cookie of ours is undefined, one that is none of our making is null', a
 });
 
 test('an ended session is refused at once, also while a look-up is on its way', async t => {
-  const { sessions, begin, notices } = await ground(t);
+  const { sessions, begin, notices, user } = await ground(t);
   const { id, cookies } = await begin();
   await sessions.lookup(cookies);
   const racing = sessions.end(id);
   await sessions.lookup(cookies);
   assert.equal(await racing, true);
   assert.equal(await sessions.lookup(cookies), null);
-  assert.deepEqual(notices, [{ topic: 'session-ended', sessionId: id }]);
+  const userId = user.id;
+  assert.deepEqual(notices, [
+    { topic: 'session-begun', userId },
+    { topic: 'session-ended', sessionId: id, userId },
+  ]);
   assert.equal(await sessions.end(id), false);
 });
 

@@ -26,6 +26,8 @@ export interface Sessions {
   lookup(cookies: string | undefined): Principal | null | undefined | Promise<Principal | null>;
   /** The user's live sessions, newest first. */
   list(userId: string): Promise<ListedSession[]>;
+  /** Whether it can still be used; looking is no use of it. */
+  isLive(id: string): Promise<boolean>;
   /** Whether there was one. */
   end(id: string): Promise<boolean>;
   /** Ends one and says what it was born with. */
@@ -65,7 +67,7 @@ export function createSessions(deps: {
 
   /** The word goes out after the row is gone: whoever asks from now on reads the truth. */
   function announce(ended: readonly EndedSession[]): void {
-    for (const { id } of ended) bus.publish({ topic: 'session-ended', sessionId: id });
+    for (const { id, userId } of ended) bus.publish({ topic: 'session-ended', sessionId: id, userId });
   }
 
   async function finish(ending: Promise<EndedSession | null>): Promise<EndedSession | null> {
@@ -80,6 +82,7 @@ export function createSessions(deps: {
       const value = newToken(runtime);
       const userAgent = session.userAgent?.slice(0, MAX_USER_AGENT) ?? null;
       await store.insert({ ...session, userAgent, id, hash: sha256(value) });
+      bus.publish({ topic: 'session-begun', userId: session.userId });
       return { id, setCookie: cookie.set(value, limits.absolute) };
     },
     lookup(cookies) {
@@ -90,6 +93,7 @@ export function createSessions(deps: {
       return found instanceof Promise ? found.catch(nullWhereNone) : found;
     },
     list: store.list,
+    isLive: store.isLive,
     end: async id => (await finish(store.end(id))) !== null,
     finish: id => finish(store.end(id)),
     async endOfCookies(cookies) {

@@ -28,6 +28,8 @@ export function signInRoutes(deps: {
   signIn: Pick<SignIn, 'leave' | 'keep' | 'arrive'>;
   providers: readonly Provider[];
   publicUrl: URL;
+  /** Whether the console is there, whose page for it is better than the bare one. */
+  console: boolean;
 }): FastifyPluginAsyncZod {
   const { signIn, providers, publicUrl } = deps;
   // A GET that acts must not be reachable by HEAD, as link checkers send it.
@@ -46,9 +48,14 @@ export function signInRoutes(deps: {
       return html(reply.code(known.status), refusedPage(known));
     });
 
-    app.get('/auth/login', { ...open, schema: { querystring: wanted } }, async (request, reply) =>
-      html(reply, signInPage(providers, returnPath(request.query.return_to, publicUrl))),
-    );
+    app.get('/auth/login', { ...open, schema: { querystring: wanted } }, async (request, reply) => {
+      const returnTo = returnPath(request.query.return_to, publicUrl);
+      if (!deps.console) return html(reply, signInPage(providers, returnTo));
+      return reply.redirect(
+        returnTo === '/' ? '/sign-in' : `/sign-in?return_to=${encodeURIComponent(returnTo)}`,
+        303,
+      );
+    });
 
     for (const family of FAMILIES) {
       app.get(

@@ -1,9 +1,15 @@
 /** What one part of the gateway tells the others at once. A lost message costs at most a cache's TTL (5 s). */
 export type Notice =
-  | { readonly topic: 'session-ended'; readonly sessionId: string }
-  | { readonly topic: 'key-revoked'; readonly keyId: string }
+  | { readonly topic: 'session-begun'; readonly userId: string }
+  | { readonly topic: 'session-ended'; readonly sessionId: string; readonly userId: string }
+  | { readonly topic: 'key-created'; readonly userId: string }
+  | { readonly topic: 'key-revoked'; readonly keyId: string; readonly userId: string }
   | { readonly topic: 'user-changed'; readonly userId: string }
-  | { readonly topic: 'grant-changed'; readonly grantId: string; readonly userId: string };
+  | { readonly topic: 'grant-changed'; readonly grantId: string; readonly userId: string }
+  /** It has begun to fail, or works again. */
+  | { readonly topic: 'upstream-turned'; readonly upstreamId: string }
+  /** Events have reached the database. */
+  | { readonly topic: 'audit-stored' };
 
 /** Publish and subscribe within one process; with several replicas the same door leads to Redis. */
 export interface Bus {
