@@ -107,6 +107,40 @@ test('a call whose token is being renewed when its user is disabled is not sent 
   assert.deepEqual([res.statusCode, real.requests.length], [401, 1]);
 });
 
+test('a call whose user is disabled between its two sendings is not sent again', async t => {
+  const { url, real, bus, disabled, renewals } = await planeOfStreams(t);
+  real.intercept = (_req, res) => {
+    res.writeHead(401).end();
+    return true;
+  };
+  const req = request(`${url}/u/up/x`, {
+    method: 'POST',
+    headers: { ...bearer('alice'), 'content-length': 100_000 },
+  });
+  req.write(Buffer.alloc(70_000));
+  // Renewed, and waiting for the rest of the body.
+  await eventually(() => renewals.length === 1 && real.busy === 0);
+  disabled.add('alice');
+  bus.publish({ topic: 'user-changed', userId: 'alice' });
+  req.end(Buffer.alloc(30_000));
+  const [res] = (await once(req, 'response')) as [IncomingMessage];
+  res.resume();
+  assert.deepEqual([res.statusCode, real.requests.length], [401, 1]);
+});
+
+test('calls that are over are looked at no more', async t => {
+  const { url, real, bus, disabled } = await planeOfStreams(t);
+  real.intercept = null;
+  for (let n = 0; n < 3; n++) await (await fetch(`${url}/u/up/x`, { headers: bearer('alice') })).text();
+  let looks = 0;
+  disabled.has = () => {
+    looks += 1;
+    return false;
+  };
+  bus.publish({ topic: 'user-changed', userId: 'alice' });
+  assert.equal(looks, 0);
+});
+
 test('a database that is away when the news comes ends nothing', async t => {
   const { stream, real, bus, disabled } = await planeOfStreams(t);
   await stream(bearer('alice'));
