@@ -239,7 +239,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
       pages,
       events.routes,
       healthRoutes({ checkDatabase }),
-      checkRoutes({ examine }),
+      checkRoutes({ examine, examineOne }),
       metricsRoutes({ metrics }),
       identityRoutes({
         keys,
@@ -331,6 +331,15 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
       ...config.upstreams.map(checkUpstream),
     ]);
     return found.flat();
+  }
+
+  function examineOne(what: 'upstreams' | 'providers', id: string): Promise<Finding[]> | null {
+    if (what === 'upstreams') {
+      const upstream = upstreams.find(id);
+      return upstream === undefined ? null : checkUpstream(upstream).then(finding => [finding]);
+    }
+    const provider = config.providers.find(one => one.id === id);
+    return provider === undefined ? null : checkProvider(provider, config, runtime);
   }
 
   function authenticated<P extends Parameters<typeof guard>[0]>(

@@ -16,7 +16,12 @@ export const me = {
   },
   proof: 'session',
   credential_id: 'ses_1',
-  gateway: { name: 'Sallyport', version: '0.1.0', public_url: PUBLIC_URL },
+  gateway: {
+    name: 'Sallyport',
+    version: '0.1.0',
+    public_url: PUBLIC_URL,
+    features: ['local-accounts', 'edit-upstreams', 'edit-providers', 'remove-users'],
+  },
 };
 
 export const signInOptions = {

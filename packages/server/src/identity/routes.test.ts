@@ -85,7 +85,7 @@ test('me says who calls and by what, and nothing secret', async t => {
     proof: 'session',
     credential_id: 'ses_own',
     scope: null,
-    gateway: { name: 'Sallyport', version: '0.1.0', public_url: 'https://gate.corp.example' },
+    gateway: { name: 'Sallyport', version: '0.1.0', public_url: 'https://gate.corp.example', features: [] },
   });
 });
 

@@ -56,7 +56,14 @@ const meBody = z.object({
   proof: z.enum(['session', 'key', 'jwt', 'proxy-header', 'anonymous']),
   credential_id: z.string(),
   scope: z.array(z.string()).nullable(),
-  gateway: z.object({ name: z.string(), version: z.string(), public_url: z.string() }),
+  gateway: z.object({
+    name: z.string(),
+    version: z.string(),
+    public_url: z.string(),
+    features: z
+      .array(z.enum(['local-accounts', 'edit-upstreams', 'edit-providers', 'remove-users']))
+      .describe('What the console may offer'),
+  }),
 });
 const sessionBody = z.object({
   id,
@@ -112,7 +119,12 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
         proof: principal.proof,
         credential_id: principal.credentialId,
         scope: principal.scope === null ? null : [...principal.scope],
-        gateway: { name: gateway.name, version: gateway.version, public_url: gateway.publicUrl.origin },
+        gateway: {
+          name: gateway.name,
+          version: gateway.version,
+          public_url: gateway.publicUrl.origin,
+          features: [],
+        },
       }),
     );
 

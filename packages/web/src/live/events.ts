@@ -12,6 +12,7 @@ let state: LiveState = 'connecting';
 let source: EventSource | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let wait = 500;
+let reopenNow: () => void = () => {};
 
 function setState(next: LiveState): void {
   if (state === next) return;
@@ -55,26 +56,33 @@ export function startLive(onEnd: () => void): () => void {
     if (answer?.status === 401) onEnd();
     else open();
   };
-  const close = () => {
-    clearTimeout(retry);
-    source?.close();
-    source = null;
-  };
   // A browser opens six connections to one HTTP/1 server: windows that nobody looks at give theirs back.
   const seen = () => {
     clearTimeout(away);
-    if (document.hidden) away = setTimeout(close, UNSEEN);
+    if (document.hidden) away = setTimeout(pauseLive, UNSEEN);
     else if (source === null) void reopen();
   };
   const stop = () => {
     stopped = true;
     clearTimeout(away);
     document.removeEventListener('visibilitychange', seen);
-    close();
+    pauseLive();
   };
   document.addEventListener('visibilitychange', seen);
+  reopenNow = () => void reopen();
   open();
   return stop;
+}
+
+/** Hears nothing until `resumeLive`. */
+export function pauseLive(): void {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+}
+
+export function resumeLive(): void {
+  if (source === null) reopenNow();
 }
 
 function tell(topic: Topic | 'everything'): void {

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext } from 'react';
-import type { Me } from '../api/types.ts';
+import type { Feature, Me } from '../api/types.ts';
 import { Failure } from '../design/state.tsx';
 import { useResource } from '../live/resource.ts';
 import { Elsewhere } from './elsewhere.tsx';
@@ -25,6 +25,11 @@ export function useMe(): Me {
   const me = useContext(MeContext);
   if (me === null) throw new Error('useMe outside of SignedIn');
   return me;
+}
+
+/** Whether this gateway does something that only some do. */
+export function useFeature(feature: Feature): boolean {
+  return useMe().gateway.features.includes(feature);
 }
 
 /** The sign-in page that leads back to what is on show now. */

@@ -30,7 +30,7 @@ export function Page({
           </h1>
           {lead !== undefined && <p className="page-lead">{lead}</p>}
         </div>
-        {actions !== undefined && <div className="page-actions">{actions}</div>}
+        {actions !== undefined && actions !== false && <div className="page-actions">{actions}</div>}
       </header>
       {children}
     </div>
@@ -59,7 +59,7 @@ export function Section({
           <h2 id={name}>{title}</h2>
           {lead !== undefined && <p className="muted">{lead}</p>}
         </div>
-        {actions !== undefined && <div className="page-actions">{actions}</div>}
+        {actions !== undefined && actions !== false && <div className="page-actions">{actions}</div>}
       </header>
       <CourseLevel value="h3">{children}</CourseLevel>
     </section>

@@ -3,7 +3,7 @@ import { api } from '../api/client.ts';
 import { Button } from '../design/button.tsx';
 import { Wordmark } from '../design/glyph.tsx';
 import { useAct } from '../live/act.ts';
-import { startLive } from '../live/events.ts';
+import { pauseLive, resumeLive, startLive } from '../live/events.ts';
 import { Link, leave, usePath } from '../router/router.tsx';
 import { signInPath, useMe } from '../session/me.tsx';
 import { LiveMark } from './live-mark.tsx';
@@ -23,12 +23,14 @@ const ADMIN = [
   ['/admin/health', 'Health'],
 ] as const;
 
+const toSignIn = () => location.replace(signInPath());
+
 /** What stands around every page of someone signed in. */
 export function Shell({ children }: { children: ReactNode }) {
   const me = useMe();
   const path = usePath();
   const [open, setOpen] = useState(false);
-  useEffect(() => startLive(() => location.replace(signInPath())), []);
+  useEffect(() => startLive(toSignIn), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new page closes the menu
   useEffect(() => setOpen(false), [path]);
   return (
@@ -96,7 +98,16 @@ function WhoAmI() {
   const me = useMe();
   const act = useAct();
   const signOut = () =>
-    act.run(async () => leave((await api.post<{ redirect: string }>('/auth/logout')).redirect));
+    act.run(async () => {
+      // The end of this session, told by its own stream, must not overtake the way to the provider's sign-out.
+      pauseLive();
+      try {
+        leave((await api.post<{ redirect: string }>('/auth/logout')).redirect);
+      } catch (error) {
+        resumeLive();
+        throw error;
+      }
+    });
   return (
     <div className="whoami">
       <LiveMark />

@@ -42,8 +42,8 @@ function Ways({ options, returnTo }: { options: SignInOptions; returnTo: string 
     return (
       <Note>
         <p>
-          No way to sign in is set up. An admin adds a provider to the configuration file, or invites people
-          to local accounts.
+          No way to sign in is set up here. An admin adds a provider to the configuration file and restarts
+          the gateway.
         </p>
       </Note>
     );

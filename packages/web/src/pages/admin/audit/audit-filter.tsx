@@ -88,4 +88,7 @@ const ACTIONS = [
   'grant.end',
   'token.release',
   'user.disable',
+  'user.enable',
+  'user.make-admin',
+  'user.unmake-admin',
 ];

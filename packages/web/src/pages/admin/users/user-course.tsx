@@ -3,7 +3,7 @@ import { Button } from '../../../design/button.tsx';
 import { Course } from '../../../design/course.tsx';
 import { Mark, Tag } from '../../../design/mark.tsx';
 import { Moment } from '../../../design/time.tsx';
-import { useMe } from '../../../session/me.tsx';
+import { useFeature, useMe } from '../../../session/me.tsx';
 
 export const userLabel = (user: UserRecord): string => user.name ?? user.email ?? user.id;
 
@@ -16,6 +16,7 @@ export function UserCourse(props: {
 }) {
   const { user } = props;
   const me = useMe();
+  const removable = useFeature('remove-users');
   const self = me.user.id === user.id;
   const disabled = user.disabled_at !== null;
   const label = userLabel(user);
@@ -55,9 +56,11 @@ export function UserCourse(props: {
             >
               {disabled ? 'Enable' : 'Disable'}
             </Button>
-            <Button onClick={props.onRemove} aria-label={`Remove ${label}`}>
-              Remove
-            </Button>
+            {removable && (
+              <Button onClick={props.onRemove} aria-label={`Remove ${label}`}>
+                Remove
+              </Button>
+            )}
           </>
         )
       }

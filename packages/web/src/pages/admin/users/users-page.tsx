@@ -8,6 +8,7 @@ import { TextField } from '../../../design/field.tsx';
 import { Failure, Loaded } from '../../../design/state.tsx';
 import { useAct } from '../../../live/act.ts';
 import { useResource } from '../../../live/resource.ts';
+import { useFeature } from '../../../session/me.tsx';
 import { Page, Section } from '../../../shell/page.tsx';
 import { Invitations } from './invitations.tsx';
 import { InviteDialog } from './invite-dialog.tsx';
@@ -26,6 +27,7 @@ const pathOf = (user: UserRecord) => `/api/v1/users/${encodeURIComponent(user.id
 export function UsersPage() {
   const users = useResource<List<UserRecord>>('/api/v1/users', ['users']);
   const act = useAct();
+  const invites = useFeature('local-accounts');
   const [asking, setAsking] = useState<{ user: UserRecord; what: 'disable' | 'remove' } | null>(null);
   const [wanted, setWanted] = useState('');
   const [inviting, setInviting] = useState(false);
@@ -36,9 +38,11 @@ export function UsersPage() {
       title="Users"
       lead="People appear when they first sign in. Groups come from their provider."
       actions={
-        <Button look="solid" onClick={() => setInviting(true)}>
-          Invite someone
-        </Button>
+        invites && (
+          <Button look="solid" onClick={() => setInviting(true)}>
+            Invite someone
+          </Button>
+        )
       }
     >
       {act.error !== null && <Failure error={act.error} />}
@@ -79,7 +83,7 @@ export function UsersPage() {
           )}
         </Loaded>
       </Section>
-      <Invitations />
+      {invites && <Invitations />}
       {inviting && <InviteDialog onClose={() => setInviting(false)} />}
       {asking?.what === 'disable' && (
         <Confirm
