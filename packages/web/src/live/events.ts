@@ -5,6 +5,8 @@ export type LiveState = 'connecting' | 'live' | 'lost';
 
 const MAX_WAIT = 15_000;
 const UNSEEN = 60_000;
+/** A page that is still here after this was not left: a download began, or the other site did not answer. */
+const LEFT = 10_000;
 
 const stateListeners = new Set<() => void>();
 const changeListeners = new Set<(topic: Topic | 'everything') => void>();
@@ -22,7 +24,7 @@ function setState(next: LiveState): void {
 
 /**
  * Opens the one stream that every list lives on; at each opening everything on show is fetched again, so that nothing that happened
- * before it is missed. `onEnd` is called when the gateway ended the session, or no longer knows it.
+ * before it is missed. `onEnd` is called when this browser is signed in no more; a session that another window has replaced is no end.
  * @returns stop
  */
 export function startLive(onEnd: () => void): () => void {
@@ -38,8 +40,8 @@ export function startLive(onEnd: () => void): () => void {
     });
     source.addEventListener('change', event => tell((JSON.parse(event.data) as { topic: Topic }).topic));
     source.addEventListener('end', () => {
-      stop();
-      onEnd();
+      pauseLive();
+      void reopen();
     });
     source.addEventListener('error', () => {
       setState('lost');
@@ -52,9 +54,14 @@ export function startLive(onEnd: () => void): () => void {
   };
   const reopen = async () => {
     const answer = await fetch('/api/v1/me', { headers: { accept: 'application/json' } }).catch(() => null);
-    if (stopped) return;
+    if (stopped || source !== null) return;
     if (answer?.status === 401) onEnd();
     else open();
+  };
+  // On the way to a provider the old session ends: its news must not turn us back.
+  const leaving = () => {
+    pauseLive();
+    retry = setTimeout(reopen, LEFT);
   };
   // A browser opens six connections to one HTTP/1 server: windows that nobody looks at give theirs back.
   const seen = () => {
@@ -66,9 +73,11 @@ export function startLive(onEnd: () => void): () => void {
     stopped = true;
     clearTimeout(away);
     document.removeEventListener('visibilitychange', seen);
+    removeEventListener('beforeunload', leaving);
     pauseLive();
   };
   document.addEventListener('visibilitychange', seen);
+  addEventListener('beforeunload', leaving);
   reopenNow = () => void reopen();
   open();
   return stop;
