@@ -20,9 +20,11 @@ import { consoleRoutes } from './http/console.ts';
 import { findConsole } from './http/console-files.ts';
 import { createEvents } from './http/events.ts';
 import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
+import { createGuesses } from './http/guesses.ts';
 import { checkRoutes, healthRoutes } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
+import { createThrottle } from './http/throttle.ts';
 import { createAdminLinks } from './identity/admin-link.ts';
 import { adminLinkRoutes } from './identity/admin-link-routes.ts';
 import { createAdminLinkStore } from './identity/admin-link-store.ts';
@@ -48,6 +50,7 @@ import { createStanding } from './identity/standing.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
+import { createAddressOf } from './platform/client-address.ts';
 import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
 import { migrate } from './platform/db/migrate.ts';
 import { every } from './platform/every.ts';
@@ -191,6 +194,14 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     audit,
   });
 
+  const addressOf = createAddressOf(config.trustedProxies);
+  const now = () => runtime.monotonic();
+  const authenticate = createGuesses({
+    authenticate: identity.authenticate,
+    rate: config.rates.proof.address,
+    addressOf,
+    now,
+  });
   const guard = createCrossSiteGuard(publicUrl);
   const answers = createAnswers(log);
   const accessLog = opening.use(createAccessLog({ write: lines => void writeSync(2, lines), runtime }));
@@ -203,7 +214,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const egress = opening.use(createEgress());
   const transportTo = (upstream: { url: URL }) => egress.to(upstream.url);
   const forward = createForward({
-    identity,
+    identity: { authenticate },
     guard: (principal, call) => guard(principal, call.req),
     may,
     vault,
@@ -232,7 +243,12 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
       : consoleRoutes({ dir: consoleDir });
   const requestId = requestIds(runtime);
   const api = await createApi({
-    authenticate: request => authenticated(identity.authenticate(credentialsOf(request)), request),
+    authenticate: request => authenticated(authenticate(credentialsOf(request)), request),
+    addressOf,
+    throttle: createThrottle(
+      { 'sign-in': config.rates.signIn, token: config.rates.token, key: config.rates.key },
+      now,
+    ),
     log,
     requestId,
     plugins: [

@@ -2,7 +2,7 @@ import type { Provider } from '../terms/provider.ts';
 import type { CredentialRule, StaticKey, Upstream } from '../terms/upstream.ts';
 import type { Values } from './options.ts';
 import { PRESETS, presetOf } from './presets.ts';
-import type { JwtIssuerValues, ProviderValues, UpstreamValues } from './schema.ts';
+import type { JwtIssuerValues, ProviderValues, RateLimitValues, UpstreamValues } from './schema.ts';
 import type { Config, JwtIssuer } from './types.ts';
 
 /** Five minutes: a model may think for long before its first byte. */
@@ -31,10 +31,36 @@ export function compose(values: Values): Config {
         : null,
       jwt: [...values.jwtSecret.map(secret => jwtIssuer({ secret })), ...values.jwt.map(jwtIssuer)],
     },
+    trustedProxies: values.trustedProxies,
+    rates: composeRates(values.rateLimits),
     forwarding: { enabled: values.oauthTokenForwarding, services: values.oauthTokenForwardingServices },
     providers: values.providers.map(provider => composeProvider(provider, values.responseMode)),
     upstreams: values.upstreams.map(composeUpstream),
   };
+}
+
+/** What a person or a program of theirs needs in a minute, many times over; an address may be a whole office's. */
+const RATES: Config['rates'] = {
+  signIn: { address: { burst: 120, per: 60_000 }, principal: null },
+  token: { address: { burst: 600, per: 60_000 }, principal: { burst: 60, per: 60_000 } },
+  key: { address: { burst: 120, per: 60_000 }, principal: { burst: 30, per: 60_000 } },
+  proof: { address: { burst: 100, per: 60_000 } },
+};
+
+const composeRates = (values: RateLimitValues): Config['rates'] => ({
+  signIn: overlaid(RATES.signIn, values.signIn),
+  token: overlaid(RATES.token, values.token),
+  key: overlaid(RATES.key, values.key),
+  proof: overlaid(RATES.proof, values.proof),
+});
+
+/** Undefined is what was not said; null is none. */
+function overlaid<T extends object>(
+  defaults: T,
+  values: { [K in keyof T]?: T[K] | undefined } | undefined,
+): T {
+  const said = Object.entries(values ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) };
 }
 
 /** Who holds a shared secret is this gateway's operator, so its tokens may name people by address; another issuer's may when told. */

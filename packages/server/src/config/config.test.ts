@@ -164,6 +164,16 @@ upstreams:
   assert.equal(rules[2].token, 'id_token');
 });
 
+test('a rate overlays its own default and no other, and none is no limit', () => {
+  const { rates } = load({ file: 'rateLimits: { signIn: { address: 7/30s }, token: { principal: none } }' });
+  assert.deepEqual(rates.signIn, { address: { burst: 7, per: 30_000 }, principal: null });
+  assert.equal(rates.token.principal, null);
+  assert.deepEqual(rates.token.address, { burst: 600, per: 60_000 });
+  assert.deepEqual(problemsOf({ env: { SALLYPORT_RATE_LIMITS: '{ key: { address: often } }' } }), [
+    'rateLimits.key.address: expected a rate such as 60/1m, or none (SALLYPORT_RATE_LIMITS)',
+  ]);
+});
+
 const key = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString('base64');
 
 test('accepted: what an operator confirmed, what is loopback, and what Kubernetes sets by itself', () => {

@@ -142,7 +142,14 @@ export function createOptions(context: SchemaContext) {
       schema: is.ranges,
       default: [],
       form: 'list',
-      help: 'Addresses or CIDR ranges whose proxy header is believed.',
+      help: 'Addresses or CIDR ranges of proxies that are believed: where a request comes from (X-Forwarded-For) and, with trustProxyAuth, who sends it.',
+    },
+    {
+      key: 'rateLimits',
+      schema: is.rateLimits,
+      default: {},
+      form: 'structured',
+      help: 'How often sign-in, token and key routes may be called, and how many bad credentials may come from one address; see [operation](operation.md#rate-limits).',
     },
     {
       key: 'jwtSecret',

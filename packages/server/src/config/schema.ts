@@ -18,6 +18,7 @@ import {
   object,
   oneOf,
   range,
+  rate,
   strings,
 } from './values.ts';
 
@@ -184,6 +185,20 @@ export function createSchemas(context: SchemaContext) {
     'an issuer of JWTs',
   );
 
+  const byBoth = object(
+    { address: rate.optional(), principal: rate.optional() },
+    'rates by address and principal',
+  ).optional();
+  const rateLimits = object(
+    {
+      signIn: object({ address: rate.optional() }, 'a rate by address').optional(),
+      token: byBoth,
+      key: byBoth,
+      proof: object({ address: rate.optional() }, 'a rate by address').optional(),
+    },
+    'rates',
+  );
+
   return {
     boolean,
     duration,
@@ -216,6 +231,7 @@ export function createSchemas(context: SchemaContext) {
       value => (typeof value === 'string' ? [value] : value),
       list(secret('hmac'), 'a secret or a list of secrets'),
     ),
+    rateLimits,
     providers: list(provider, 'a list of providers'),
     upstreams: list(upstream, 'a list of upstreams'),
     jwtIssuers: list(jwtIssuer, 'a list of issuers of JWTs'),
@@ -225,4 +241,5 @@ export function createSchemas(context: SchemaContext) {
 export type Schemas = ReturnType<typeof createSchemas>;
 export type ProviderValues = z.output<Schemas['providers']>[number];
 export type UpstreamValues = z.output<Schemas['upstreams']>[number];
+export type RateLimitValues = z.output<Schemas['rateLimits']>;
 export type JwtIssuerValues = z.output<Schemas['jwtIssuers']>[number];

@@ -1,4 +1,5 @@
 import type { StoreUrl } from '../platform/db/db.ts';
+import type { Rate } from '../platform/rate-limit.ts';
 import type { Secret } from '../platform/secret.ts';
 import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -14,6 +15,12 @@ export interface JwtIssuer {
   readonly secret: Secret | null;
   /** Whether an `email` (or a `sub` that is one) names the user who signed in with it. */
   readonly matchEmail: boolean;
+}
+
+/** So often from one address, and so often by one user; null for as often as one likes. */
+interface Rates {
+  readonly address: Rate | null;
+  readonly principal: Rate | null;
 }
 
 export type Service = 'openai' | 'tools' | 'mcp' | 'terminals';
@@ -40,6 +47,15 @@ export interface Config {
     /** Null unless a trusted proxy may name the user. */
     readonly proxyHeader: { readonly name: string; readonly from: readonly string[] } | null;
     readonly jwt: readonly JwtIssuer[];
+  };
+  /** Addresses and CIDR ranges of proxies whose `X-Forwarded-For` says where a request comes from. */
+  readonly trustedProxies: readonly string[];
+  readonly rates: {
+    readonly signIn: Rates;
+    readonly token: Rates;
+    readonly key: Rates;
+    /** Credentials that are not valid. */
+    readonly proof: { readonly address: Rate | null };
   };
   readonly forwarding: { readonly enabled: boolean; readonly services: readonly Service[] };
   readonly providers: readonly Provider[];

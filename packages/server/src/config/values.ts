@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import type { Rate } from '../platform/rate-limit.ts';
 import { didYouMean, Refusal } from './problems.ts';
 
 /** Zod's error for a value that is absent or of a wrong type; what was given is never repeated. */
@@ -79,6 +80,14 @@ export function parseDuration(text: string): number {
   return value;
 }
 export const duration = leaf('a duration such as 30s, 15m, 12h or 30d', parseDuration);
+
+/** `60/1m`: so many, and when a spent allowance is whole again; `none` for no limit. */
+export const rate = leaf('a rate such as 60/1m, or none', (text): Rate | null => {
+  if (text === 'none') return null;
+  const match = /^([1-9]\d{0,6})\/(\w+)$/.exec(text.trim());
+  if (match === null) throw new Refusal();
+  return { burst: Number(match[1]), per: parseDuration(match[2]!) };
+});
 
 const LISTEN = 'an address and port such as 127.0.0.1:8080 or [::1]:8080';
 export const listenAddress = leaf(LISTEN, text => {

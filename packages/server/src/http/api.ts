@@ -15,6 +15,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import type { AddressOf } from '../platform/client-address.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { ready } from '../platform/ready.ts';
@@ -22,7 +23,8 @@ import type { Principal } from '../terms/principal.ts';
 import { problem } from './answers.ts';
 import { awaitsContinue, proceed } from './continue.ts';
 import { setPageHeaders } from './guards.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, Rated } from './policy.ts';
+import type { Throttle } from './throttle.ts';
 
 /** A request body of the API is a form or a small JSON object. */
 const BODY_LIMIT = 256 * 1024;
@@ -30,6 +32,9 @@ const BODY_LIMIT = 256 * 1024;
 export interface ApiDeps {
   /** With the cross-site guard behind it. */
   authenticate(request: Parameters<FastifyInstance['routing']>[0]): Principal | Promise<Principal>;
+  /** Where a request comes from: what `request.ip` says. */
+  addressOf: AddressOf;
+  throttle: Throttle;
   log: Logger;
   requestId(): string;
   plugins: readonly (FastifyPluginAsync | FastifyPluginAsyncZod)[];
@@ -64,7 +69,12 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   });
   api.addHook('onRequest', async (request, reply) => {
     dress(request, reply);
-    await admit(request.routeOptions.config.policy, request);
+    // Not by Fastify's trustProxy, which would believe X-Forwarded-Host and -Proto as well.
+    const ip = deps.addressOf({ headers: request.headers, remoteAddress: request.raw.socket.remoteAddress });
+    Object.defineProperty(request, 'ip', { value: ip });
+    const { policy, rate } = request.routeOptions.config;
+    if (rate !== undefined) deps.throttle.byAddress(rate, ip);
+    await admit(policy, rate, request);
   });
   api.addHook('preParsing', async request => proceed(request.raw));
   api.addHook('onSend', async (request, reply) => {
@@ -73,6 +83,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
 
   async function admit(
     policy: Policy | undefined,
+    rate: Rated | undefined,
     request: { raw: Parameters<ApiDeps['authenticate']>[0]; principal: Principal },
   ): Promise<void> {
     // Fastify's own 404 has no route, so no policy, and tells nothing.
@@ -85,6 +96,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     }
     if (policy === 'admin' && !request.principal.admin)
       throw new AppError('forbidden', 'Only admins may do this.');
+    if (rate !== undefined) deps.throttle.byPrincipal(rate, request.principal);
   }
 
   api.setNotFoundHandler(() => {

@@ -7,9 +7,13 @@ import type { Principal } from '../terms/principal.ts';
  */
 export type Policy = 'public' | 'signed-in' | 'admin';
 
+/** Routes that make or hand out a credential: how often they may be called is limited, see `throttle.ts`. */
+export type Rated = 'sign-in' | 'token' | 'key';
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     policy?: Policy;
+    rate?: Rated;
   }
   interface FastifyRequest {
     /** Who is calling; set before the handler of every route whose policy is not `public`. */

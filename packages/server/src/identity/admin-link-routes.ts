@@ -11,7 +11,7 @@ export function adminLinkRoutes(deps: { adminLinks: Pick<AdminLinks, 'use'> }): 
     app.get(
       '/auth/first-admin',
       {
-        config: { policy: 'public' },
+        config: { policy: 'public', rate: 'sign-in' },
         // HEAD, as link checkers send it, must not use the link up.
         exposeHeadRoute: false,
         schema: { querystring: z.object({ token: z.string() }) },

@@ -162,7 +162,7 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
     app.post(
       '/api/v1/keys',
       {
-        config: signedIn,
+        config: { ...signedIn, rate: 'key' },
         schema: {
           body: newKeyBody,
           response: { 201: keyBody.extend({ key: z.string().describe('Shown this once') }) },

@@ -34,6 +34,7 @@ export function signInRoutes(deps: {
   const { signIn, providers, publicUrl } = deps;
   // A GET that acts must not be reachable by HEAD, as link checkers send it.
   const open = { config: { policy: 'public' }, exposeHeadRoute: false } as const;
+  const acting = { ...open, config: { policy: 'public', rate: 'sign-in' } } as const;
 
   return async app => {
     if (!app.hasContentTypeParser('application/x-www-form-urlencoded')) await app.register(formbody);
@@ -45,7 +46,7 @@ export function signInRoutes(deps: {
       const known = asAppError(error);
       // A person reads a page; what is not ours to explain goes to the edge, and so into the log.
       if (known.code === 'internal' || !request.headers.accept?.includes('text/html')) throw error;
-      return html(reply.code(known.status), refusedPage(known));
+      return html(reply.code(known.status).headers(known.headers), refusedPage(known));
     });
 
     app.get('/auth/login', { ...open, schema: { querystring: wanted } }, async (request, reply) => {
@@ -60,7 +61,7 @@ export function signInRoutes(deps: {
     for (const family of FAMILIES) {
       app.get(
         `/${family}/:provider/login`,
-        { ...open, schema: { params: oneProvider, querystring: wanted } },
+        { ...acting, schema: { params: oneProvider, querystring: wanted } },
         async (request, reply) => {
           // The provider returns to publicUrl: a cookie set under this machine's other name would not be there.
           if (isOtherLoopbackName(request.host, publicUrl))
@@ -73,7 +74,7 @@ export function signInRoutes(deps: {
 
       app.get(
         `/${family}/:provider/callback`,
-        { ...open, schema: { params: oneProvider, querystring: parameters } },
+        { ...acting, schema: { params: oneProvider, querystring: parameters } },
         async (request, reply) =>
           depart(
             reply,
@@ -83,7 +84,7 @@ export function signInRoutes(deps: {
 
       app.post(
         `/${family}/:provider/callback`,
-        { ...open, bodyLimit: MAX_ANSWER, schema: { params: oneProvider, body: parameters } },
+        { ...acting, bodyLimit: MAX_ANSWER, schema: { params: oneProvider, body: parameters } },
         async (request, reply) =>
           depart(
             reply,

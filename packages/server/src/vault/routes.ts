@@ -36,7 +36,7 @@ export function vaultRoutes(deps: {
     app.post(
       '/api/v1/token',
       {
-        config,
+        config: { ...config, rate: 'token' },
         schema: {
           body: z.strictObject({ service: id.describe('Upstream id') }),
           response: {
