@@ -295,6 +295,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     answerProblem: answers.problem,
     requestId,
     runtime,
+    limits: { drain: config.drain },
   });
 
   const open = opening.move();
@@ -319,8 +320,9 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         ),
       );
       open.use(server);
-      // Before the server in the end: its drain would wait for streams that last for ever.
+      // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.
       open.use(events);
+      open.defer(() => server.stop());
       port = await server.listen(config.listen);
       const { host } = config.listen;
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };

@@ -2,9 +2,15 @@ import { createApp } from './app.ts';
 import { run } from './cli/program.ts';
 import { systemRuntime } from './platform/runtime.ts';
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const stop = new AbortController();
-// Once: a second signal ends the process at once.
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+for (const signal of SIGNALS) process.on(signal, heed);
+
+/** The first signal lets open work end. After it the system's own rule holds again: a second one ends the process at once. */
+function heed(): void {
+  for (const signal of SIGNALS) process.off(signal, heed);
+  stop.abort();
+}
 
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,

@@ -17,6 +17,7 @@ export async function serve(world: World, flags: Readonly<Record<string, unknown
     link === null ? '' : `No admin yet. This link makes you one, once, within 15 minutes:\n  ${link}\n`;
   world.out(`${invitation}sallyport ready on ${url}\n`);
   if (!world.signal.aborted) await once(world.signal, 'abort');
+  log.info(`told to stop: open requests get ${config.drain / 1_000} s`);
 }
 
 const ADVICE: Record<string, (address: string) => string> = {

@@ -21,6 +21,7 @@ export function compose(values: Values): Config {
     logLevel: values.logLevel,
     insecureHttp: values.insecureHttp,
     privateAddresses: values.privateAddresses,
+    drain: values.drainTimeout,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
     auth: {
       required: values.authRequired,

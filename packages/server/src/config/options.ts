@@ -88,6 +88,12 @@ export function createOptions(context: SchemaContext) {
       help: 'Let discovery and other URLs that users may set reach private addresses.',
     },
     {
+      key: 'drainTimeout',
+      schema: is.duration,
+      default: '30s',
+      help: 'What open requests and streams get to end when the gateway is told to stop.',
+    },
+    {
       key: 'sessionIdle',
       schema: is.duration,
       default: '12h',

@@ -38,6 +38,8 @@ export interface Config {
   readonly logLevel: string;
   readonly insecureHttp: boolean;
   readonly privateAddresses: boolean;
+  /** What open requests get when the gateway is told to end, milliseconds. */
+  readonly drain: number;
   readonly session: { readonly idle: number; readonly absolute: number };
   readonly auth: {
     readonly required: boolean;

@@ -73,6 +73,22 @@ export interface Answers {
   ): void;
 }
 
+/** Failures of ours, with what is behind them. What is away for a moment is said without a stack: it may be said for every request. */
+export function logFailure(log: Pick<Logger, 'error' | 'warn'>, requestId: string, error: AppError): void {
+  if (error.status < 500) return;
+  const { code, message, cause } = error;
+  if (code !== 'unavailable') log.error({ requestId, error: code, err: cause ?? error }, message);
+  else log.warn({ requestId, error: code, reason: reasonOf(cause) }, message);
+}
+
+/** The innermost cause that says something. */
+function reasonOf(thrown: unknown): string | undefined {
+  let reason: string | undefined;
+  for (let cause = thrown; cause instanceof Error; cause = cause.cause)
+    reason = (cause as NodeJS.ErrnoException).code ?? (cause.message || reason);
+  return reason;
+}
+
 /** How the data plane's own answers are written: errors of ours in the shape that the surface speaks, with the cause in the log only. */
 export function createAnswers(log: Logger): Answers {
   function write(
@@ -102,8 +118,7 @@ export function createAnswers(log: Logger): Answers {
   }
 
   function writeError(call: Answerable, error: AppError, type: string, body: Record<string, unknown>): void {
-    if (error.status >= 500)
-      log.error({ requestId: call.requestId, error: error.code, err: error.cause ?? error }, error.message);
+    logFailure(log, call.requestId, error);
     write(call, error.status, type, body, error.headers);
   }
 

@@ -20,7 +20,7 @@ import { AppError, asAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { ready } from '../platform/ready.ts';
 import type { Principal } from '../terms/principal.ts';
-import { problem } from './answers.ts';
+import { logFailure, problem } from './answers.ts';
 import { awaitsContinue, proceed } from './continue.ts';
 import { setPageHeaders } from './guards.ts';
 import type { Policy, Rated } from './policy.ts';
@@ -119,8 +119,7 @@ function dress(request: FastifyRequest, reply: FastifyReply): void {
 
 function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const error = translated(thrown);
-  if (error.status >= 500)
-    request.log.error({ requestId: request.id, error: error.code, err: error.cause ?? error }, error.message);
+  logFailure(request.log, request.id, error);
   reply
     .code(error.status)
     .headers(error.headers)

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Call, startCall } from '../forward/call.ts';
-import { type AppError, asAppError } from '../platform/errors.ts';
+import { AppError, asAppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { awaitContinue, proceed } from './continue.ts';
 import { refuseAmbiguousHead, refuseTrace } from './request-head.ts';
@@ -18,6 +18,10 @@ export interface DataPlaneRoute {
 export interface HttpServer extends AsyncDisposable {
   /** @returns the port, which the configuration may leave to the system */
   listen(address: { host: string; port: number }): Promise<number>;
+  /** No new connection is taken, and no new request on the others; what has begun goes on. */
+  stop(): void;
+  /** Stops, and gives open requests their time. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** In milliseconds, but for the bytes of a head. */
@@ -43,6 +47,9 @@ const LIMITS: ServerLimits = {
   drain: 30_000,
 };
 
+/** How often a server that is ending looks whether anything is still open, milliseconds. */
+const LOOK = 50;
+
 /** Orchestrators ask them by whatever address they know; they tell nothing. */
 const PROBES = new Set(['/healthz', '/readyz']);
 
@@ -61,6 +68,7 @@ export function createHttpServer(deps: {
   const routes = deps.routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
   /** The response that each connection is about to get, or got last. */
   const latest = new WeakMap<Socket, ServerResponse>();
+  const sockets = new Set<Socket>();
   let ending = false;
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
@@ -68,7 +76,6 @@ export function createHttpServer(deps: {
     if (res.socket === null) res.once('socket', () => handle(req, res));
     else {
       latest.set(req.socket, res);
-      if (ending) res.shouldKeepAlive = false;
       dispatch(req, res);
     }
   }
@@ -84,6 +91,7 @@ export function createHttpServer(deps: {
     try {
       refuseAmbiguousHead(req);
       refuseTrace(req);
+      if (ending) refuseNewWork(url);
       if (!PROBES.has(url)) deps.guardHost(req.headers.host);
       if (route === undefined) api.routing(req, res);
       else route.handle(call);
@@ -108,6 +116,10 @@ export function createHttpServer(deps: {
     shouldUpgradeCallback: req => req.headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.timeout = limits.silence;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.on('request', handle);
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     awaitContinue(req, res);
@@ -139,16 +151,36 @@ export function createHttpServer(deps: {
       });
       return (server.address() as AddressInfo).port;
     },
+    stop,
     async [Symbol.asyncDispose]() {
-      ending = true;
-      const closed = new Promise<void>(resolve => server.close(() => resolve()));
-      const over = new AbortController();
-      await Promise.race([closed, drained(server, limits.drain, runtime, over.signal)]);
-      over.abort();
+      stop();
+      const deadline = runtime.monotonic() + limits.drain;
+      while ([...sockets].some(isBusy) && runtime.monotonic() < deadline) await runtime.sleep(LOOK);
+      server.close();
       server.closeAllConnections();
       await api.close();
     },
   };
+
+  function stop(): void {
+    if (ending) return;
+    ending = true;
+    // node:http's own would reset connections between two requests, where a client may be asking just now: it is told instead.
+    NetServer.prototype.close.call(server);
+  }
+
+  function isBusy(socket: Socket): boolean {
+    const res = latest.get(socket);
+    return res !== undefined && !res.writableFinished && !res.destroyed;
+  }
+}
+
+/** That the process lives is still true; everything else is to go to another one, now or in a moment. */
+function refuseNewWork(url: string): void {
+  if (url === '/healthz') return;
+  throw new AppError('unavailable', 'This gateway is being stopped; ask again in a moment.', {
+    headers: { 'retry-after': '2', connection: 'close' },
+  });
 }
 
 const PARSER_REFUSALS: Record<string, string> = {
@@ -156,20 +188,6 @@ const PARSER_REFUSALS: Record<string, string> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
-
-/** Ends connections as they fall idle, so that the last open request, not the last keep-alive, is waited for. */
-async function drained(
-  server: Server,
-  most: number,
-  runtime: Pick<Runtime, 'sleep'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const step = 100;
-  for (let waited = 0; waited < most && !signal.aborted; waited += step) {
-    server.closeIdleConnections();
-    await runtime.sleep(step, signal).catch(() => {});
-  }
-}
 
 function routeOf(url: string, routes: readonly DataPlaneRoute[]): DataPlaneRoute | undefined {
   for (const route of routes) {
