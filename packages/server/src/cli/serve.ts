@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Config } from '../config/types.ts';
+import { holdStore } from '../platform/db/hold.ts';
 import { AppError } from '../platform/errors.ts';
 import { createLog } from '../platform/log.ts';
 import { configOf, type World } from './command.ts';
@@ -9,6 +10,8 @@ import type { Gateway } from './gateway.ts';
 export async function serve(world: World, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const { config } = configOf(world, flags);
   const log = createLog({ level: config.logLevel });
+  // Before the gateway migrates what another one, of an older version, may be serving.
+  using _held = holdStore(config.store, world.runtime);
   await using gateway = await world.createGateway({ config, runtime: world.runtime, log });
   const url = await listen(gateway, config);
   // Without a provider nobody could sign in: whoever sees this terminal is the first admin.
