@@ -44,6 +44,7 @@ export async function openRooms(folder: string, options: { endpoint?: TokenEndpo
     cookie: sessionCookie(new URL(PUBLIC_URL)),
     limits,
     bus,
+    audit,
     runtime,
   });
   const sealer = createSealer(loadKeyring({ keys: [], dataDir: folder, runtime, log }), runtime);
@@ -69,6 +70,7 @@ export async function openRooms(folder: string, options: { endpoint?: TokenEndpo
     config: {
       publicUrl: new URL(PUBLIC_URL),
       forwarding: { enabled: true, services: ['openai', 'tools', 'mcp', 'terminals'] },
+      providers: [],
     },
   });
 
@@ -88,6 +90,7 @@ export async function openRooms(folder: string, options: { endpoint?: TokenEndpo
       subject: name,
       kind: 'sign-in',
       tokens: { access_token: ACCESS_TOKEN, refresh_token: `refresh-${name}-0`, expires_in: expiresIn },
+      address: null,
     });
     const none = { providerSid: null, subject: null, address: null, userAgent: null };
     const session = await sessions.begin({ userId: user.id, grantId, provider: PROVIDER, ...none });
@@ -99,6 +102,7 @@ export async function openRooms(folder: string, options: { endpoint?: TokenEndpo
     log,
     db,
     bus,
+    audit,
     users,
     keys,
     sessions,

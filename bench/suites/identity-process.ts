@@ -23,7 +23,7 @@ const WARM = COLD * 200;
 const PROXY = '127.0.0.1';
 
 const rooms = await openRooms(folder);
-const { users, runtime, bus, keys, sessions, vault } = rooms;
+const { users, runtime, bus, audit, keys, sessions, vault } = rooms;
 const issuer = 'http://127.0.0.1:9';
 const asymmetric = { RS256: await generateKeyPair('RS256'), ES256: await generateKeyPair('ES256') };
 const jwks = {
@@ -45,8 +45,15 @@ const jwts = createJwts({
   users,
   runtime,
   bus,
+  audit,
 });
-const proxyHeader = createProxyHeader({ header: { name: 'x-user', from: [PROXY] }, users, runtime, bus });
+const proxyHeader = createProxyHeader({
+  header: { name: 'x-user', from: [PROXY] },
+  users,
+  runtime,
+  bus,
+  audit,
+});
 const identity = createIdentity({
   keys,
   jwts,

@@ -59,6 +59,7 @@ import { createMetrics } from './platform/metrics.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import type { Runtime } from './platform/runtime.ts';
+import { gatewayFor } from './terms/audit.ts';
 import { upstreamRoutes } from './upstreams/routes.ts';
 import { createUpstreams } from './upstreams/upstreams.ts';
 import { createGrantStore } from './vault/grant-store.ts';
@@ -138,8 +139,8 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
           })
           .add();
         audit.record({
-          action: 'grant.refresh',
-          userId: grant.userId,
+          action: result === 'invalid_grant' ? 'grant.reauth-required' : 'grant.refresh',
+          ...gatewayFor(grant.userId),
           target: grant.id,
           detail: { provider: grant.provider, result },
         });
@@ -150,14 +151,15 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
 
   const users = createUserStore(db, runtime);
   const keys = createKeys({ store: createKeyStore(db), users, runtime, bus, audit });
-  const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus });
+  const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus, audit });
   const header = config.auth.proxyHeader;
-  const proxyHeader = header === null ? null : createProxyHeader({ header, users, runtime, bus });
+  const proxyHeader = header === null ? null : createProxyHeader({ header, users, runtime, bus, audit });
   const sessions = createSessions({
     store: createSessionStore(db, config.session),
     cookie: sessionCookie(publicUrl),
     limits: config.session,
     bus,
+    audit,
     runtime,
   });
   const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
@@ -262,7 +264,6 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         sessions,
         gateway: { name: 'Sallyport', version: manifest.version, publicUrl },
         runtime,
-        audit,
       }),
       userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
       providerRoutes({ providers: config.providers, users }),
@@ -302,6 +303,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   return {
     config,
     database,
+    audit,
     identity: { keys, users, sessions },
     vault: {
       storeGrant: vault.storeGrant,
@@ -315,7 +317,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         every(
           PURGE,
           'clearing away what has expired',
-          () => Promise.all([sessions.purge(), signIn.purge(), grants.purge(UNUSED)]),
+          () => Promise.all([sessions.purge(), signIn.purge(), vault.purge(UNUSED)]),
           { runtime, log },
         ),
       );

@@ -39,8 +39,22 @@ test('keys create --admin makes an admin, and without it a key is none', async t
     (await gateway.command('keys', 'create', '--user', 'root@corp.example', ...flags)).stdout.trim();
   const users = (bearer: string) =>
     fetch(`${gateway.url}/api/v1/users`, { headers: { authorization: `Bearer ${bearer}` } });
-  assert.equal((await users(await make('--admin'))).status, 200);
+  const admin = await make('--admin');
+  assert.equal((await users(admin)).status, 200);
   assert.equal((await users(await make())).status, 403);
+  const audit = await fetch(`${gateway.url}/api/v1/audit`, { headers: { authorization: `Bearer ${admin}` } });
+  const { items } = (await audit.json()) as { items: { action: string; credential_id: string }[] };
+  assert.deepEqual(
+    items.map(({ action, credential_id }) => [action, credential_id]).sort(),
+    [
+      ['admin-link.create', 'command-line'],
+      ['key.create', 'command-line'],
+      ['key.create', 'command-line'],
+      ['user.create', 'command-line'],
+      ['user.make-admin', 'command-line'],
+    ],
+    'what a command does is in the audit',
+  );
 });
 
 test('secrets rotate moves every grant under the new key, after which the old key may go', async t => {

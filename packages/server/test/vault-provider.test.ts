@@ -88,7 +88,14 @@ test('an ID token that expires before its access token is renewed with it, and v
 test('a token without an end and without a successor is used until somebody refuses it, and then kept', async t => {
   const { vault, store, clock } = await vaultGround(t);
   const tokens = { access_token: 'gho_1', scope: 'read:user' };
-  const grant = { userId: 'usr_alice', provider: 'github', subject: '1', kind: 'sign-in' as const, tokens };
+  const grant = {
+    userId: 'usr_alice',
+    provider: 'github',
+    subject: '1',
+    kind: 'sign-in' as const,
+    tokens,
+    address: null,
+  };
   const grantId = await vault.storeGrant(grant);
   clock.advance(365 * 24 * HOUR);
   const who = alice(grantId);

@@ -4,7 +4,8 @@ import Fastify from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { identityGround } from '../../test/fixtures/identity.ts';
 import { asAppError } from '../platform/errors.ts';
-import { createAuditStore } from './audit-store.ts';
+import { commandLine } from '../terms/audit.ts';
+import { createAuditStore, type TimedEvent } from './audit-store.ts';
 import { auditRoutes } from './routes.ts';
 
 async function ground(t: TestContext) {
@@ -30,11 +31,11 @@ async function ground(t: TestContext) {
   return { store, person, get, list, idsOf };
 }
 
-const event = (id: string, at: number, more: object = {}) => ({
+const event = (id: string, at: number, more: Partial<TimedEvent> = {}): TimedEvent => ({
   id,
   at,
   action: 'key.create',
-  userId: null,
+  ...commandLine,
   ...more,
 });
 
@@ -94,7 +95,7 @@ test('a cursor that is none, and times and limits that are none, are refused', a
 test('an export is every event that matches, a line each, and a file to keep', async t => {
   const { store, get } = await ground(t);
   await store.insert(Array.from({ length: 600 }, (_, n) => event(`evt_${n}`, n)));
-  await store.insert(Array.from({ length: 5 }, (_, n) => event(`evt_x${n}`, n, { action: 'other' })));
+  await store.insert(Array.from({ length: 5 }, (_, n) => event(`evt_x${n}`, n, { action: 'key.revoke' })));
   const { text, headers } = await get('/api/v1/audit/export?action=key.create');
   assert.equal(headers['content-type'], 'application/x-ndjson');
   assert.match(String(headers['content-disposition']), /attachment/);

@@ -3,6 +3,7 @@ import type { Keys } from '../identity/keys.ts';
 import type { UserStore } from '../identity/user-store.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import type { Audit } from '../terms/audit.ts';
 
 /** What the command line needs of the gateway; `app.ts` is it. */
 export interface Gateway extends AsyncDisposable {
@@ -10,6 +11,8 @@ export interface Gateway extends AsyncDisposable {
   start(): Promise<{ readonly url: string }>;
   /** The link that makes the first admin; null when there is an admin already. */
   adminLink(): Promise<string | null>;
+  /** What commands do to people and their credentials is remembered as what requests do. */
+  readonly audit: Audit;
   readonly identity: {
     readonly keys: Pick<Keys, 'create' | 'list' | 'revoke'>;
     readonly users: Pick<UserStore, 'get' | 'byEmail' | 'list' | 'create' | 'makeAdmin'>;

@@ -4,6 +4,7 @@ import { parseDuration } from '../config/values.ts';
 import type { Key } from '../identity/key-store.ts';
 import type { User } from '../identity/user-store.ts';
 import { AppError } from '../platform/errors.ts';
+import { commandLine } from '../terms/audit.ts';
 import { configOf, openGateway, type World } from './command.ts';
 import type { Gateway } from './gateway.ts';
 import { table } from './table.ts';
@@ -25,6 +26,7 @@ export async function createKey(world: World, flags: CreateKeyFlags): Promise<vo
   const user = (await findUser(gateway, flags.user)) ?? (await makeUser(gateway, flags.user, world));
   if (flags.admin && !user.admin) {
     await gateway.identity.users.makeAdmin(user.id);
+    gateway.audit.record({ action: 'user.make-admin', ...commandLine, target: user.id });
     world.err(`${flags.user} is an admin from now on.\n`);
   }
   const { key } = await gateway.identity.keys.create({
@@ -133,5 +135,7 @@ async function makeUser(gateway: Gateway, who: string, world: World): Promise<Us
   if (!/^[^\s@]+@[^\s@]+$/.test(who))
     throw new AppError('not_found', `There is no user ${who}. Give an email address to make one.`);
   world.err(`${who} is new here.\n`);
-  return gateway.identity.users.create({ email: who, name: null });
+  const user = await gateway.identity.users.create({ email: who, name: null });
+  gateway.audit.record({ action: 'user.create', ...commandLine, target: user.id });
+  return user;
 }

@@ -1,7 +1,7 @@
 import { newToken, sha256 } from '../platform/crypto.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Audit } from '../terms/audit.ts';
+import { type Audit, commandLine } from '../terms/audit.ts';
 import type { AdminLinkStore } from './admin-link-store.ts';
 import type { Sessions } from './sessions.ts';
 import type { Departure, Visitor } from './sign-in.ts';
@@ -37,6 +37,7 @@ export function createAdminLinks(deps: {
       if (await users.hasAdmin()) return null;
       const token = newToken(runtime);
       await store.replace(sha256(token), LIFETIME);
+      audit.record({ action: 'admin-link.create', ...commandLine });
       return `${publicUrl.origin}/auth/first-admin?token=${token}`;
     },
 
@@ -46,6 +47,7 @@ export function createAdminLinks(deps: {
         audit.record({
           action: 'sign-in.refused',
           userId: null,
+          credentialId: null,
           address,
           detail: { provider: null, reason: 'admin_link' },
         });
@@ -55,18 +57,14 @@ export function createAdminLinks(deps: {
         );
       }
       const person = { issuer: ISSUER, subject: SUBJECT, email: null, emailVerified: false, name: 'Admin' };
-      const { id: userId } = await users.recognize(person);
+      const { id: userId, isNew } = await users.recognize(person);
+      const by = { userId, credentialId: 'admin-link', address };
+      if (isNew) audit.record({ action: 'user.create', ...by, target: userId });
       await users.makeAdmin(userId);
-      await sessions.endOfCookies(visitor.cookies);
+      audit.record({ action: 'user.make-admin', ...by, target: userId });
+      await sessions.endOfCookies(visitor.cookies, by);
       const none = { grantId: null, provider: null, providerSid: null, subject: null };
-      const { id, setCookie } = await sessions.begin({ ...none, userId, address, userAgent });
-      audit.record({
-        action: 'session.begin',
-        userId,
-        credentialId: id,
-        address,
-        detail: { provider: null },
-      });
+      const { setCookie } = await sessions.begin({ ...none, userId, address, userAgent });
       return { location: '/', setCookies: [setCookie] };
     },
   };

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { SignJWT } from 'jose';
 import { identityGround, request } from '../../test/fixtures/identity.ts';
 import { Secret } from '../platform/secret.ts';
+import { commandLine } from '../terms/audit.ts';
 import { anonymous } from './anonymous.ts';
 import { createIdentity } from './identity.ts';
 import { createJwts } from './jwt.ts';
@@ -98,7 +99,7 @@ test('an invalid credential never falls through to a weaker one', async t => {
 test('a session that has ended is refused once, and its cookie forgotten where one may go on without', async t => {
   const { show, sessions, session } = await everyWay(t);
   await show({ Cookie: session.cookie });
-  await sessions.end(session.id);
+  await sessions.end(session.id, commandLine);
   await assert.rejects(show({ Cookie: session.cookie }), {
     code: 'unauthenticated',
     headers: { ...refused.headers, 'set-cookie': sessions.clearCookie() },

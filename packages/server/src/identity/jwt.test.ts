@@ -74,7 +74,7 @@ async function withIssuers(t: TestContext, { matchEmail = false } = {}) {
   const guarded = createGuardedFetch({ insecureHttp: false, privateAddresses: true });
   t.after(() => guarded[Symbol.asyncDispose]());
   const jwts = createJwts({ issuers, fetch: guarded, ...ground });
-  return { ...ground, keySet, jwts, show: async (value: string) => jwts.authenticate(value) };
+  return { ...ground, keySet, jwts, show: async (value: string) => jwts.authenticate(value, '203.0.113.7') };
 }
 
 test('a token of a configured issuer is the person who signed in there, with the groups it says', async t => {
@@ -97,7 +97,7 @@ test('a token of a configured issuer is the person who signed in there, with the
 });
 
 test('a token of a subject never seen makes a user of that issuer, once', async t => {
-  const { show, users } = await withIssuers(t);
+  const { show, users, events } = await withIssuers(t);
   const first = await show(await token({ claims: { sub: 'robot', name: 'Robot' } }));
   const second = await show(await token({ claims: { sub: 'robot', jti: 'other' } }));
   assert.equal(second.userId, first.userId);
@@ -105,14 +105,18 @@ test('a token of a subject never seen makes a user of that issuer, once', async 
     (await users.list()).map(user => [user.name, user.email, user.admin]),
     [['Robot', null, false]],
   );
+  const { userId, credentialId } = first;
+  assert.deepEqual(events, [
+    { action: 'user.create', userId, credentialId, address: '203.0.113.7', target: userId },
+  ]);
 });
 
 test('a token that was shown a moment ago is answered without a promise', async t => {
   const { jwts, show } = await withIssuers(t);
   const value = await token();
-  assert.ok(jwts.authenticate(value) instanceof Promise);
+  assert.ok(jwts.authenticate(value, '203.0.113.7') instanceof Promise);
   const principal = await show(value);
-  assert.equal(jwts.authenticate(value), principal);
+  assert.equal(jwts.authenticate(value, '203.0.113.7'), principal);
 });
 
 const attacks: Record<string, () => string | Promise<string>> = {
@@ -356,5 +360,5 @@ test('without a configured issuer every token is refused', async t => {
   const ground = await identityGround(t);
   const jwts = createJwts({ issuers: [], fetch, ...ground });
   const value = await token();
-  await assert.rejects(async () => jwts.authenticate(value), refused);
+  await assert.rejects(async () => jwts.authenticate(value, '203.0.113.7'), refused);
 });

@@ -4,6 +4,7 @@ import type { Bus } from '../platform/bus.ts';
 import { ExpiringCache } from '../platform/cache.ts';
 import { sha256 } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import { createJwtVerifier, type VerifiedToken } from './jwt-verifier.ts';
 import { type Loaded, PrincipalCache } from './principal-cache.ts';
@@ -36,8 +37,9 @@ export function createJwts(deps: {
   users: Pick<UserStore, 'get' | 'byEmail' | 'byIdentity' | 'recognize' | 'saw'>;
   runtime: Pick<Runtime, 'now'>;
   bus: Bus;
+  audit: Audit;
 }) {
-  const { users, runtime, bus } = deps;
+  const { users, runtime, bus, audit } = deps;
   const verify = createJwtVerifier(deps);
   const verified = new ExpiringCache<Verified>({ max: MAX_VERIFIED, now: () => runtime.now() });
   const cache = new PrincipalCache(runtime);
@@ -47,8 +49,8 @@ export function createJwts(deps: {
     cache.forget(principal => principal.userId === notice.userId);
   });
 
-  async function load(token: string, hash: string): Promise<Loaded> {
-    const known = verified.get(hash) ?? (await recognize(token, hash));
+  async function load(token: string, hash: string, address: string | null): Promise<Loaded> {
+    const known = verified.get(hash) ?? (await recognize(token, hash, address));
     const user = await users.get(known.userId);
     if (user === null || user.disabledAt !== null) throw credentialRefused("The token's user is disabled.");
     const principal: Principal = Object.freeze({
@@ -66,9 +68,11 @@ export function createJwts(deps: {
     return { principal, expiresAt: known.expiresAt };
   }
 
-  async function recognize(token: string, hash: string): Promise<Verified> {
+  async function recognize(token: string, hash: string, address: string | null): Promise<Verified> {
     const { issuer, claims } = await verify(token);
     const user = await userOf(issuer, claims);
+    const by = { userId: user.id, credentialId: `jwt:${hash}`, address };
+    if (user.isNew) audit.record({ action: 'user.create', ...by, target: user.id });
     const known: Verified = {
       userId: user.id,
       groups: groupsOf(claims),
@@ -83,7 +87,10 @@ export function createJwts(deps: {
    * Whom a token is about: the identity that signed in at the same issuer; else, where the operator lets addresses name
    * people, the one user with that address; else a user of this issuer's own, made at first sight.
    */
-  async function userOf(issuer: JwtIssuer, claims: VerifiedToken['claims']): Promise<User> {
+  async function userOf(
+    issuer: JwtIssuer,
+    claims: VerifiedToken['claims'],
+  ): Promise<User & { readonly isNew: boolean }> {
     const identity = { issuer: issuer.issuer ?? UNNAMED_ISSUER, subject: subjectOf(claims) };
     const known = await users.byIdentity(identity.issuer, identity.subject);
     const email = issuer.matchEmail ? emailOf(claims) : null;
@@ -95,14 +102,14 @@ export function createJwts(deps: {
       return users.recognize({ ...identity, email, emailVerified: false, name });
     }
     await users.saw(user.id);
-    return user;
+    return { ...user, isNew: false };
   }
 
   return {
     /** @throws AppError `unauthenticated` or `unavailable`; synchronously or as a rejection */
-    authenticate(token: string): Principal | Promise<Principal> {
+    authenticate(token: string, address: string | null): Principal | Promise<Principal> {
       const hash = sha256(token);
-      return cache.lookup(hash, () => load(token, hash));
+      return cache.lookup(hash, () => load(token, hash, address));
     },
   };
 }

@@ -142,12 +142,12 @@ test('no key is made for nobody, for a disabled user, as admin for somebody who 
 
 test('making and revoking a key is in the audit, its value is not', async t => {
   const { keys, events, id, key } = await withKey(t);
-  await keys.revoke(id, { userId: 'usr_admin', credentialId: 'ses_1' });
+  await keys.revoke(id, { userId: 'usr_admin', credentialId: 'ses_1', address: '203.0.113.7' });
   assert.deepEqual(
-    events.map(event => [event.action, event.target, event.userId]),
+    events.map(event => [event.action, event.target, event.userId, event.credentialId, event.address]),
     [
-      ['key.create', id, null],
-      ['key.revoke', id, 'usr_admin'],
+      ['key.create', id, null, 'command-line', null],
+      ['key.revoke', id, 'usr_admin', 'ses_1', '203.0.113.7'],
     ],
   );
   assert.ok(!JSON.stringify(events).includes(key.slice(3)));

@@ -2,7 +2,7 @@ import type { Bus } from '../platform/bus.ts';
 import { newId, newToken, sha256 } from '../platform/crypto.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Audit } from '../terms/audit.ts';
+import { type Actor, type Audit, commandLine } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Key, KeyStore } from './key-store.ts';
 import { type Loaded, PrincipalCache } from './principal-cache.ts';
@@ -25,9 +25,6 @@ export interface NewKey {
   /** Epoch milliseconds; null for never. */
   readonly expiresAt: number | null;
 }
-
-/** Who does it, for the audit; null on the command line. */
-type Actor = Pick<Principal, 'userId' | 'credentialId'> | null;
 
 /** Gateway keys: the credential a person gives to their programs. Shown once, stored as a SHA-256. */
 export function createKeys(deps: {
@@ -82,7 +79,7 @@ export function createKeys(deps: {
      * @throws AppError `not_found` without such a user, `conflict` for a disabled user or an admin key of somebody who is
      *   no admin, `bad_request` for an expiry that is past
      */
-    async create(wanted: NewKey, actor: Actor = null): Promise<{ id: string; key: string }> {
+    async create(wanted: NewKey, by: Actor = commandLine): Promise<{ id: string; key: string }> {
       const user = await users.get(wanted.userId);
       if (user === null) throw new AppError('not_found', 'There is no such user.');
       if (user.disabledAt !== null) throw new AppError('conflict', 'This user is disabled.');
@@ -98,8 +95,7 @@ export function createKeys(deps: {
       bus.publish({ topic: 'key-created', userId: user.id });
       audit.record({
         action: 'key.create',
-        userId: actor?.userId ?? null,
-        credentialId: actor?.credentialId ?? null,
+        ...by,
         target: id,
         detail: { user: user.id, admin: wanted.admin, scoped: wanted.scope !== null },
       });
@@ -114,17 +110,11 @@ export function createKeys(deps: {
      * Ends a key: at once in this process, within seconds in others.
      * @returns whether there was one to end
      */
-    async revoke(id: string, actor: Actor = null): Promise<boolean> {
+    async revoke(id: string, by: Actor = commandLine): Promise<boolean> {
       const key = await store.revoke(id);
       if (key === null) return false;
       bus.publish({ topic: 'key-revoked', keyId: id, userId: key.userId });
-      audit.record({
-        action: 'key.revoke',
-        userId: actor?.userId ?? null,
-        credentialId: actor?.credentialId ?? null,
-        target: id,
-        detail: { user: key.userId },
-      });
+      audit.record({ action: 'key.revoke', ...by, target: id, detail: { user: key.userId } });
       return true;
     },
   };

@@ -43,7 +43,7 @@ export function logoutRoutes(deps: { logout: Logout }): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        await logout.byProvider(request.params.provider, request.body.logout_token);
+        await logout.byProvider(request.params.provider, request.body.logout_token, request.ip);
         return reply.header('cache-control', 'no-store').code(200).send();
       },
     );

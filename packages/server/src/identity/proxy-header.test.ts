@@ -15,7 +15,7 @@ async function withHeader(t: TestContext, name = 'X-User-Id') {
 }
 
 test('the user whom a trusted proxy names is made at first sight and known from then on', async t => {
-  const { show, users } = await withHeader(t);
+  const { show, users, events } = await withHeader(t);
   const first = await show({ 'X-User-Id': 'alice' });
   assert.deepEqual(
     [first?.proof, first?.name, first?.email, first?.admin],
@@ -28,6 +28,10 @@ test('the user whom a trusted proxy names is made at first sight and known from 
     'IPv4 on an IPv6 socket',
   );
   assert.equal((await users.list()).length, 1);
+  const { userId } = first!;
+  assert.deepEqual(events, [
+    { action: 'user.create', userId, credentialId: `proxy:${userId}`, address: PROXY, target: userId },
+  ]);
 });
 
 test('an address is one user in any case, and joins the account that an operator made ahead', async t => {

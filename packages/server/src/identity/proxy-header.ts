@@ -1,6 +1,7 @@
 import type { Bus } from '../platform/bus.ts';
 import { inRanges } from '../platform/net.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import { type Credentials, countHeader } from './credentials.ts';
 import { type Loaded, PrincipalCache } from './principal-cache.ts';
@@ -20,27 +21,37 @@ export function createProxyHeader(deps: {
   users: Pick<UserStore, 'byIdentity' | 'recognize' | 'saw'>;
   runtime: Pick<Runtime, 'now'>;
   bus: Bus;
+  audit: Audit;
 }) {
-  const { header, users, runtime, bus } = deps;
+  const { header, users, runtime, bus, audit } = deps;
   const name = header.name.toLowerCase();
   const cache = new PrincipalCache(runtime);
   bus.subscribe(notice => {
     if (notice.topic === 'user-changed') cache.forget(principal => principal.userId === notice.userId);
   });
 
-  async function userOf(subject: string): Promise<User> {
+  async function userOf(subject: string, address: string): Promise<User> {
     const known = await users.byIdentity(ISSUER, subject);
     if (known === null) {
       const email = subject.includes('@') ? subject : null;
       // The proxy signed this person in, and its word for the address is what the operator chose to trust.
-      return users.recognize({ issuer: ISSUER, subject, email, emailVerified: true, name: subject });
+      const user = await users.recognize({
+        issuer: ISSUER,
+        subject,
+        email,
+        emailVerified: true,
+        name: subject,
+      });
+      const by = { userId: user.id, credentialId: `proxy:${user.id}`, address };
+      if (user.isNew) audit.record({ action: 'user.create', ...by, target: user.id });
+      return user;
     }
     if ((known.seenAt ?? 0) <= runtime.now() - SEEN_EVERY) await users.saw(known.id);
     return known;
   }
 
-  async function load(subject: string): Promise<Loaded> {
-    const user = await userOf(subject);
+  async function load(subject: string, address: string): Promise<Loaded> {
+    const user = await userOf(subject, address);
     if (user.disabledAt !== null) throw credentialRefused('This user is disabled.');
     const principal: Principal = Object.freeze({
       userId: user.id,
@@ -65,7 +76,8 @@ export function createProxyHeader(deps: {
     authenticate(request: Credentials): Principal | Promise<Principal> | null {
       const value = request.headers[name];
       if (value === undefined) return null;
-      if (request.remoteAddress === undefined || !inRanges(request.remoteAddress, header.from)) {
+      const address = request.remoteAddress;
+      if (address === undefined || !inRanges(address, header.from)) {
         throw credentialRefused('The user header is believed only from a trusted proxy.');
       }
       // Node joins repeated headers with a comma: a client's own header beside the proxy's must not be picked from.
@@ -73,7 +85,7 @@ export function createProxyHeader(deps: {
         throw credentialAmbiguous('The user header names more than one user.');
       }
       const subject = subjectOf(value);
-      return cache.lookup(subject, () => load(subject));
+      return cache.lookup(subject, () => load(subject, address));
     },
   };
 }

@@ -293,6 +293,29 @@ test('an admin makes another one and takes it back; what a provider says of some
   );
 });
 
+test('whatever is done, the audit says who did it, by which credential and from where', async t => {
+  const { call, ids, events, alice, bob, root } = await withRoutes(t);
+  events.length = 0;
+  const { id } = (await call(as(root), 'POST', '/api/v1/keys', { name: 'ci' })).body;
+  await call(as(root), 'DELETE', `/api/v1/keys/${id}`);
+  await call(as(root), 'DELETE', `/api/v1/sessions/${ids.alice}`);
+  await call(as(root), 'PATCH', `/api/v1/users/${alice.id}`, { admin: true });
+  await call(as(root), 'PATCH', `/api/v1/users/${bob.id}`, { disabled: true });
+  assert.deepEqual(
+    events.map(({ action, target }) => [action, target]),
+    [
+      ['key.create', id],
+      ['key.revoke', id],
+      ['session.end', ids.alice],
+      ['user.make-admin', alice.id],
+      ['user.disable', bob.id],
+      ['session.end', ids.bob],
+    ],
+  );
+  for (const { action, userId, credentialId, address } of events)
+    assert.deepEqual([userId, credentialId, address], [root.id, as(root).credentialId, '127.0.0.1'], action);
+});
+
 test('what goes with a user is counted before anything is done to them', async t => {
   const { call, keys, alice, root } = await withRoutes(t);
   const wanted = { userId: alice.id, name: 'k', admin: false, scope: null, expiresAt: null };

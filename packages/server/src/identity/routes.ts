@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Audit } from '../terms/audit.ts';
+import { type Actor, actorOf } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Key } from './key-store.ts';
 import type { Keys } from './keys.ts';
@@ -24,12 +24,11 @@ export interface IdentityRoutesDeps {
     /** The user's live sessions. */
     list(userId: string): Promise<readonly SessionView[]>;
     /** Ends one, at once in this process; whether there was one. */
-    end(id: string): Promise<boolean>;
+    end(id: string, by: Actor): Promise<boolean>;
   };
   /** What programs and pages are told of the gateway itself. */
   gateway: { readonly name: string; readonly version: string; readonly publicUrl: URL };
   runtime: Pick<Runtime, 'now'>;
-  audit: Audit;
 }
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
@@ -99,7 +98,7 @@ const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item)
 
 /** `/api/v1/me`, sessions, keys: who I am, and what proves it. */
 export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod {
-  const { keys, sessions, gateway, runtime, audit } = deps;
+  const { keys, sessions, gateway, runtime } = deps;
   const signedIn = { policy: 'signed-in' } as const;
   const gone = z.null().describe('Done');
 
@@ -140,13 +139,13 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
     app.delete(
       '/api/v1/sessions/:id',
       { config: signedIn, schema: { params: byId, response: { 204: gone } } },
-      async ({ principal, params }, reply) => {
+      async (request, reply) => {
+        const { principal, params } = request;
         const own = async () =>
           (await sessions.list(principal.userId)).some(session => session.id === params.id);
         const allowed = principal.admin || (await own());
-        if (!allowed || !(await sessions.end(params.id)))
+        if (!allowed || !(await sessions.end(params.id, actorOf(request))))
           throw new AppError('not_found', 'There is no such session.');
-        audit.record({ action: 'session.end', target: params.id, ...actor(principal) });
         return reply.code(204).send(null);
       },
     );
@@ -168,7 +167,8 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           response: { 201: keyBody.extend({ key: z.string().describe('Shown this once') }) },
         },
       },
-      async ({ principal, body }, reply) => {
+      async (request, reply) => {
+        const { principal, body } = request;
         const wanted = {
           userId: principal.userId,
           name: body.name,
@@ -177,7 +177,7 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           expiresAt: expiryOf(body),
         };
         await refuseStronger(principal, wanted);
-        const { id, key } = await keys.create(wanted, principal);
+        const { id, key } = await keys.create(wanted, actorOf(request));
         reply.code(201).header('cache-control', 'no-store');
         return { ...keyOnWire((await keys.get(id))!), key };
       },
@@ -186,11 +186,12 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
     app.delete(
       '/api/v1/keys/:id',
       { config: signedIn, schema: { params: byId, response: { 204: gone } } },
-      async ({ principal, params }, reply) => {
+      async (request, reply) => {
+        const { principal, params } = request;
         const key = await keys.get(params.id);
         // Another's key answers as one that does not exist: ids are not to be probed.
         const allowed = key !== null && (principal.admin || key.userId === principal.userId);
-        if (!allowed || !(await keys.revoke(params.id, principal))) {
+        if (!allowed || !(await keys.revoke(params.id, actorOf(request)))) {
           throw new AppError('not_found', 'There is no such key.');
         }
         return reply.code(204).send(null);
@@ -238,8 +239,6 @@ function whose(principal: Principal, user: string | undefined): string {
   if (!principal.admin) throw new AppError('forbidden', "Only admins see other people's sessions and keys.");
   return user;
 }
-
-const actor = (principal: Principal) => ({ userId: principal.userId, credentialId: principal.credentialId });
 
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));

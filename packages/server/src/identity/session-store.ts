@@ -183,13 +183,13 @@ export function createSessionStore(db: Db, limits: { readonly idle: number; read
       return ended(await query.execute());
     },
 
-    /** @returns how many were over and are gone now */
-    async purge(): Promise<number> {
-      const result = await db
-        .deleteFrom('sessions')
-        .where(eb => eb.or([eb('expires_at', '<=', dbNow), eb('seen_at', '<=', ago(limits.idle))]))
-        .executeTakeFirst();
-      return Number(result.numDeletedRows);
+    /** @returns those that were over and are gone now */
+    async purge(): Promise<EndedSession[]> {
+      return ended(
+        await ending()
+          .where(eb => eb.or([eb('expires_at', '<=', dbNow), eb('seen_at', '<=', ago(limits.idle))]))
+          .execute(),
+      );
     },
   };
 }

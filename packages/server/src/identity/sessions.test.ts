@@ -5,6 +5,7 @@ import { postgresUrl } from '../../test/fixtures/postgres.ts';
 import { createBus, type Notice } from '../platform/bus.ts';
 import { openDatabase, type StoreUrl } from '../platform/db/db.ts';
 import { migrate } from '../platform/db/migrate.ts';
+import { type AuditEvent, commandLine } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import { createAdminLinkStore } from './admin-link-store.ts';
 import { createCookie, sessionCookie } from './session-cookie.ts';
@@ -14,6 +15,7 @@ import { createSignInStore } from './sign-in-store.ts';
 import { createUserStore } from './user-store.ts';
 
 const MINUTE = 60_000;
+const PROVIDER = '198.51.100.9';
 const LIMITS = { idle: 30 * MINUTE, absolute: 120 * MINUTE };
 const NONE = {
   grantId: null,
@@ -37,10 +39,12 @@ async function ground(t: TestContext, store: StoreUrl = { dialect: 'sqlite', pat
   const bus = createBus();
   const notices: Notice[] = [];
   bus.subscribe(notice => void notices.push(notice));
+  const events: AuditEvent[] = [];
+  const audit = { record: (event: AuditEvent) => void events.push(event) };
   const users = createUserStore(db, runtime);
   const cookie = sessionCookie(new URL('http://localhost:8080'));
   const make = () =>
-    createSessions({ store: createSessionStore(db, LIMITS), cookie, limits: LIMITS, bus, runtime });
+    createSessions({ store: createSessionStore(db, LIMITS), cookie, limits: LIMITS, bus, audit, runtime });
   const sessions = make();
   const user = await users.recognize({
     issuer: 'i',
@@ -55,7 +59,7 @@ async function ground(t: TestContext, store: StoreUrl = { dialect: 'sqlite', pat
     const { id, setCookie } = await sessions.begin({ ...NONE, userId: user.id, ...more });
     return { id, setCookie, cookies: setCookie.split(';')[0]! };
   };
-  return { runtime, db, bus, notices, users, user, sessions, begin, make };
+  return { runtime, db, bus, notices, events, users, user, sessions, begin, make };
 }
 
 test('a session is its user, with the groups and admin flag of now', async t => {
@@ -113,7 +117,7 @@ test('an ended session is refused at once, also while a look-up is on its way', 
   const { sessions, begin, notices, user } = await ground(t);
   const { id, cookies } = await begin();
   await sessions.lookup(cookies);
-  const racing = sessions.end(id);
+  const racing = sessions.end(id, commandLine);
   await sessions.lookup(cookies);
   assert.equal(await racing, true);
   assert.equal(await sessions.lookup(cookies), null);
@@ -122,7 +126,7 @@ test('an ended session is refused at once, also while a look-up is on its way', 
     { topic: 'session-begun', userId },
     { topic: 'session-ended', sessionId: id, userId },
   ]);
-  assert.equal(await sessions.end(id), false);
+  assert.equal(await sessions.end(id, commandLine), false);
 });
 
 test('a session that another replica ended is refused within five seconds without any word', async t => {
@@ -135,7 +139,7 @@ test('a session that another replica ended is refused within five seconds withou
 });
 
 test('a session ends after the idle limit, use keeps it, and the absolute limit ends it in any case', async t => {
-  const { sessions, begin, runtime } = await ground(t);
+  const { sessions, begin, runtime, events, user } = await ground(t);
   const idle = await begin();
   const used = await begin();
   for (let minutes = 0; minutes < 110; minutes += 10) {
@@ -146,6 +150,9 @@ test('a session ends after the idle limit, use keeps it, and the absolute limit 
   runtime.time += 10 * MINUTE;
   assert.equal(await sessions.lookup(used.cookies), null);
   assert.equal(await sessions.purge(), 2);
+  const ends = events.filter(event => event.action === 'session.end');
+  assert.deepEqual(ends.map(event => event.target).sort(), [idle.id, used.id].sort());
+  assert.ok(ends.every(event => event.userId === user.id && event.detail?.['why'] === 'expired'));
 });
 
 test('a disabled user has no session', async t => {
@@ -207,32 +214,56 @@ for (const dialect of ['sqlite', 'postgres'] as const) {
   test(`${dialect}: sessions begin, are found, and end by user, provider session and subject`, async t => {
     const store = await place(t);
     if (store === null) return;
-    const { sessions, begin, user } = await ground(t, store);
+    const { sessions, begin, user, events } = await ground(t, store);
     const one = await begin({ providerSid: 'sid-1', subject: 's' });
     const two = await begin({ providerSid: 'sid-2', subject: 's' });
     assert.equal(((await sessions.lookup(one.cookies)) as Principal).credentialId, one.id);
     const soon = Date.now() + 1e12;
     const named = { provider: 'corp', sid: 'sid-1', subject: null };
-    assert.deepEqual(await sessions.endOfProvider({ ...named, begunBy: 1 }), []);
-    assert.deepEqual(await sessions.endOfProvider({ ...named, provider: 'other', begunBy: soon }), []);
-    assert.equal((await sessions.endOfProvider({ ...named, begunBy: soon }))[0]!.id, one.id);
+    assert.deepEqual(await sessions.endOfProvider({ ...named, begunBy: 1 }, PROVIDER), []);
+    assert.deepEqual(
+      await sessions.endOfProvider({ ...named, provider: 'other', begunBy: soon }, PROVIDER),
+      [],
+    );
+    assert.equal((await sessions.endOfProvider({ ...named, begunBy: soon }, PROVIDER))[0]!.id, one.id);
     assert.deepEqual(
       (await sessions.list(user.id)).map(session => session.id),
       [two.id],
     );
     assert.equal(
-      (await sessions.endOfProvider({ provider: 'corp', sid: null, subject: 's', begunBy: soon })).length,
+      (await sessions.endOfProvider({ provider: 'corp', sid: null, subject: 's', begunBy: soon }, PROVIDER))
+        .length,
       1,
     );
     assert.deepEqual(
-      await sessions.endOfProvider({ provider: 'corp', sid: null, subject: null, begunBy: soon }),
+      await sessions.endOfProvider({ provider: 'corp', sid: null, subject: null, begunBy: soon }, PROVIDER),
       [],
     );
     const three = await begin();
-    await sessions.endAllOf(user.id);
+    await sessions.endAllOf(user.id, commandLine);
     assert.equal(await sessions.lookup(three.cookies), null);
-    assert.equal(await sessions.endOfCookies((await begin()).cookies).then(ended => ended?.userId), user.id);
+    assert.equal(
+      await sessions.endOfCookies((await begin()).cookies, commandLine).then(ended => ended?.userId),
+      user.id,
+    );
     assert.equal(await sessions.purge(), 0);
+    const ends = events.filter(event => event.action === 'session.end');
+    assert.deepEqual(
+      ends.map(({ target, credentialId, address, detail }) => [
+        target,
+        credentialId,
+        address,
+        detail?.['why'],
+      ]),
+      [
+        [one.id, null, PROVIDER, 'provider'],
+        [two.id, null, PROVIDER, 'provider'],
+        [three.id, 'command-line', null, 'user-disabled'],
+        [ends.at(-1)!.target, 'command-line', null, 'replaced'],
+      ],
+    );
+    assert.equal(events.filter(event => event.action === 'session.begin').length, 4);
+    assert.ok(ends.every(event => event.detail?.['user'] === user.id));
   });
 
   test(`${dialect}: of fifty that take one sign-in, and of fifty that use one admin link, one gets it`, async t => {

@@ -1,6 +1,7 @@
 import type { Bus } from '../platform/bus.ts';
 import { newId, newToken, sha256 } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import { type Actor, type Audit, gatewayFor } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import { type Loaded, PrincipalCache } from './principal-cache.ts';
 import type { Cookie } from './session-cookie.ts';
@@ -28,29 +29,35 @@ export interface Sessions {
   list(userId: string): Promise<ListedSession[]>;
   /** Whether it can still be used; looking is no use of it. */
   isLive(id: string): Promise<boolean>;
-  /** Whether there was one. */
-  end(id: string): Promise<boolean>;
-  /** Ends one and says what it was born with. */
-  finish(id: string): Promise<EndedSession | null>;
-  /** Ends the session behind a `Cookie` header, if there is one. */
-  endOfCookies(cookies: string | undefined): Promise<EndedSession | null>;
-  endAllOf(userId: string): Promise<void>;
-  /** Ends those that a provider has ended. */
-  endOfProvider(which: ProviderSessions): Promise<EndedSession[]>;
+  /** Revokes one. Whether there was one. */
+  end(id: string, by: Actor): Promise<boolean>;
+  /** Its user signs out. Says what it was born with. */
+  finish(id: string, by: Actor): Promise<EndedSession | null>;
+  /** Ends the session behind a `Cookie` header, if there is one, for another that takes its place. */
+  endOfCookies(cookies: string | undefined, by: Actor): Promise<EndedSession | null>;
+  /** Of a user who was disabled. */
+  endAllOf(userId: string, by: Actor): Promise<void>;
+  /** Ends those that a provider has ended. @param address where it said so from */
+  endOfProvider(which: ProviderSessions, address: string | null): Promise<EndedSession[]>;
   /** `Set-Cookie` that forgets it. */
   clearCookie(): string;
+  /** Ends those whose time is over. @returns how many */
   purge(): Promise<number>;
 }
 
-/** Browsers' sign-ins: a random id in a cookie, its hash in the database, a few seconds of memory in between. */
+/** Why a session ended, for the audit. */
+type Why = 'revoked' | 'signed-out' | 'replaced' | 'user-disabled' | 'provider' | 'expired';
+
+/** Browsers' sign-ins: a random id in a cookie, its hash in the database, a few seconds of memory in between. Each begin and end is recorded here. */
 export function createSessions(deps: {
   store: SessionStore;
   cookie: Cookie;
   limits: { readonly idle: number; readonly absolute: number };
   bus: Bus;
+  audit: Audit;
   runtime: Pick<Runtime, 'now' | 'random'>;
 }): Sessions {
-  const { store, cookie, limits, bus, runtime } = deps;
+  const { store, cookie, limits, bus, audit, runtime } = deps;
   const cache = new PrincipalCache(runtime);
   bus.subscribe(notice => {
     if (notice.topic === 'session-ended')
@@ -66,13 +73,21 @@ export function createSessions(deps: {
   }
 
   /** The word goes out after the row is gone: whoever asks from now on reads the truth. */
-  function announce(ended: readonly EndedSession[]): void {
-    for (const { id, userId } of ended) bus.publish({ topic: 'session-ended', sessionId: id, userId });
+  function announce(ended: readonly EndedSession[], why: Why, by?: Actor): void {
+    for (const { id, userId, provider } of ended) {
+      bus.publish({ topic: 'session-ended', sessionId: id, userId });
+      const detail = { user: userId, provider, why };
+      audit.record({ action: 'session.end', ...(by ?? gatewayFor(userId)), target: id, detail });
+    }
   }
 
-  async function finish(ending: Promise<EndedSession | null>): Promise<EndedSession | null> {
+  async function finish(
+    ending: Promise<EndedSession | null>,
+    why: Why,
+    by: Actor,
+  ): Promise<EndedSession | null> {
     const ended = await ending;
-    if (ended !== null) announce([ended]);
+    if (ended !== null) announce([ended], why, by);
     return ended;
   }
 
@@ -82,7 +97,10 @@ export function createSessions(deps: {
       const value = newToken(runtime);
       const userAgent = session.userAgent?.slice(0, MAX_USER_AGENT) ?? null;
       await store.insert({ ...session, userAgent, id, hash: sha256(value) });
-      bus.publish({ topic: 'session-begun', userId: session.userId });
+      const { userId, address, provider, grantId: grant } = session;
+      bus.publish({ topic: 'session-begun', userId });
+      const detail = { provider, grant };
+      audit.record({ action: 'session.begin', userId, credentialId: id, address, target: id, detail });
       return { id, setCookie: cookie.set(value, limits.absolute) };
     },
     lookup(cookies) {
@@ -94,22 +112,29 @@ export function createSessions(deps: {
     },
     list: store.list,
     isLive: store.isLive,
-    end: async id => (await finish(store.end(id))) !== null,
-    finish: id => finish(store.end(id)),
-    async endOfCookies(cookies) {
+    end: async (id, by) => (await finish(store.end(id), 'revoked', by)) !== null,
+    finish: (id, by) => finish(store.end(id), 'signed-out', by),
+    async endOfCookies(cookies, by) {
       const value = cookie.read(cookies);
-      return value === undefined || value === null ? null : finish(store.endByHash(sha256(value)));
+      return value === undefined || value === null
+        ? null
+        : finish(store.endByHash(sha256(value)), 'replaced', by);
     },
-    async endAllOf(userId) {
-      announce(await store.endAllOf(userId));
+    async endAllOf(userId, by) {
+      announce(await store.endAllOf(userId), 'user-disabled', by);
     },
-    async endOfProvider(which) {
+    async endOfProvider(which, address) {
       const ended = await store.endOfProvider(which);
-      announce(ended);
+      for (const session of ended)
+        announce([session], 'provider', { ...gatewayFor(session.userId), address });
       return ended;
     },
     clearCookie: cookie.clear,
-    purge: store.purge,
+    async purge() {
+      const ended = await store.purge();
+      announce(ended, 'expired');
+      return ended.length;
+    },
   };
 }
 

@@ -39,6 +39,7 @@ export type StoreGrant = (grant: {
   subject: string;
   kind: 'sign-in';
   tokens: TokenSet;
+  address: string | null;
 }) => Promise<string>;
 
 /** Sealed in the database while the person is away. */
@@ -114,6 +115,10 @@ export function createSignIn(deps: {
     const { person, tokens, sid } = await redeemed(provider, answer, kept);
     const user = await users.recognize(person);
     if (user.disabledAt !== null) throw new SignInRefused('user_disabled');
+    const { address, userAgent } = visitor;
+    const by = { userId: user.id, credentialId: null, address };
+    if (user.isNew)
+      audit.record({ action: 'user.create', ...by, target: user.id, detail: { provider: provider.id } });
     const { subject } = person;
     const grantId = await deps.storeGrant({
       userId: user.id,
@@ -121,11 +126,11 @@ export function createSignIn(deps: {
       subject,
       kind: 'sign-in',
       tokens,
+      address,
     });
     // The browser's former session loses its cookie now; nobody could end it later. Its grant stays: a provider may revoke
     // all of a person's tokens together, the new ones too.
-    await sessions.endOfCookies(visitor.cookies);
-    const { address, userAgent } = visitor;
+    await sessions.endOfCookies(visitor.cookies, by);
     const begun = await sessions.begin({
       userId: user.id,
       grantId,
@@ -134,14 +139,6 @@ export function createSignIn(deps: {
       subject,
       address,
       userAgent,
-    });
-    audit.record({
-      action: 'session.begin',
-      userId: user.id,
-      credentialId: begun.id,
-      address,
-      target: grantId,
-      detail: { provider: provider.id },
     });
     return { location: kept.returnTo, setCookies: [begun.setCookie] };
   }
@@ -156,6 +153,7 @@ export function createSignIn(deps: {
       audit.record({
         action: 'sign-in.refused',
         userId: null,
+        credentialId: null,
         address: visitor.address,
         detail: { provider: providerId, reason, code: detail },
       });

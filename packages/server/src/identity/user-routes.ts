@@ -2,8 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Bus } from '../platform/bus.ts';
 import { AppError } from '../platform/errors.ts';
-import type { Audit } from '../terms/audit.ts';
-import type { Principal } from '../terms/principal.ts';
+import { type Actor, type Audit, actorOf } from '../terms/audit.ts';
 import type { Keys } from './keys.ts';
 import type { Sessions } from './sessions.ts';
 import type { User, UserStore } from './user-store.ts';
@@ -42,23 +41,23 @@ export function userRoutes(deps: {
     return user;
   }
 
-  async function setDisabled(userId: string, disabled: boolean, by: Principal): Promise<User> {
+  async function setDisabled(userId: string, disabled: boolean, by: Actor): Promise<User> {
     if (disabled && userId === by.userId) throw new AppError('conflict', 'You cannot disable yourself.');
     if (!(await users.setDisabled(userId, disabled)))
       throw new AppError('not_found', 'There is no such user.');
     // First the caches, so that nothing that follows, or fails, leaves a disabled user at work.
     bus.publish({ topic: 'user-changed', userId });
-    audit.record({ action: disabled ? 'user.disable' : 'user.enable', target: userId, ...actor(by) });
-    if (disabled) await sessions.endAllOf(userId);
+    audit.record({ action: disabled ? 'user.disable' : 'user.enable', ...by, target: userId });
+    if (disabled) await sessions.endAllOf(userId, by);
     return known(userId);
   }
 
-  async function setAdmin(userId: string, admin: boolean, by: Principal): Promise<User> {
+  async function setAdmin(userId: string, admin: boolean, by: Actor): Promise<User> {
     if (!admin && userId === by.userId) throw new AppError('conflict', 'You cannot stop being an admin.');
     await users.setAdmin(userId, admin);
     const user = await known(userId);
     bus.publish({ topic: 'user-changed', userId });
-    audit.record({ action: admin ? 'user.make-admin' : 'user.unmake-admin', target: userId, ...actor(by) });
+    audit.record({ action: admin ? 'user.make-admin' : 'user.unmake-admin', ...by, target: userId });
     if (user.admin && !admin)
       throw new AppError('conflict', 'Their provider says that they are an admin: that is changed there.');
     return user;
@@ -81,11 +80,13 @@ export function userRoutes(deps: {
           response: { 200: userBody },
         },
       },
-      async ({ principal, params, body }) => {
+      async request => {
+        const { params, body } = request;
+        const by = actorOf(request);
         let user = await known(params.id);
         if (body.admin !== undefined && body.admin !== user.admin)
-          user = await setAdmin(params.id, body.admin, principal);
-        if (body.disabled !== undefined) user = await setDisabled(params.id, body.disabled, principal);
+          user = await setAdmin(params.id, body.admin, by);
+        if (body.disabled !== undefined) user = await setDisabled(params.id, body.disabled, by);
         return userOnWire(user);
       },
     );
@@ -115,8 +116,6 @@ export function userRoutes(deps: {
     );
   };
 }
-
-const actor = (principal: Principal) => ({ userId: principal.userId, credentialId: principal.credentialId });
 
 const isoOrNull = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 

@@ -108,10 +108,10 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
     },
 
     /**
-     * The user behind an identity, made at first sight; profile, groups and the claimed admin flag follow the provider.
+     * The user behind an identity, made at first sight (`isNew`); profile, groups and the claimed admin flag follow the provider.
      * A verified address joins an account that was made ahead and that no identity has yet; never one that somebody signs in to.
      */
-    async recognize(person: Person): Promise<User> {
+    async recognize(person: Person): Promise<User & { readonly isNew: boolean }> {
       const attempt = () => db.transaction().execute(tx => recognizeIn(tx, person));
       try {
         return await attempt();
@@ -161,16 +161,17 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
   };
   return store;
 
-  async function recognizeIn(tx: Db, person: Person): Promise<User> {
+  async function recognizeIn(tx: Db, person: Person): Promise<User & { readonly isNew: boolean }> {
     const known = await tx
       .selectFrom('identities')
       .select('user_id')
       .where('issuer', '=', person.issuer)
       .where('subject', '=', person.subject)
       .executeTakeFirst();
-    let id = known?.user_id;
-    if (id === undefined) {
-      id = (await unclaimed(tx, person)) ?? (await insert(tx, { email: null, name: null }));
+    let id = known?.user_id ?? (known === undefined ? await unclaimed(tx, person) : undefined);
+    const isNew = id === undefined;
+    id ??= await insert(tx, { email: null, name: null });
+    if (known === undefined) {
       await tx
         .insertInto('identities')
         .values({ issuer: person.issuer, subject: person.subject, user_id: id, created_at: dbNow })
@@ -188,7 +189,7 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       })
       .where('id', '=', id)
       .execute();
-    return (await byId(tx, id))!;
+    return { ...(await byId(tx, id))!, isNew };
   }
 
   /** Access rules name people by address: one that nobody vouches for must not be taken from the user who has it. */

@@ -264,7 +264,9 @@ for (const [name, where] of [
       for (const id of ['grt_gone', 'grt_session', 'grt_alive']) await pass(id, 1_000_000);
       await sql`insert into sessions (id, hash, user_id, grant_id, created_at, seen_at, expires_at)
       values ('ses_1', 'h', 'usr_alice', 'grt_session', 0, 0, 0)`.execute(db);
-      assert.equal(await store.purge(500_000), 1);
+      assert.deepEqual(await store.purge(500_000), [
+        { id: 'grt_gone', userId: 'usr_alice', provider: 'corp' },
+      ]);
       assert.deepEqual((await store.ofUser('usr_alice')).map(grant => grant.id).sort(), [
         'grt_alive',
         'grt_session',

@@ -219,8 +219,8 @@ export function createGrantStore(db: Db) {
     },
 
     /** Deletes grants that can no longer be used, that no session was born with, and that nobody asked for in `unusedFor` ms. */
-    async purge(unusedFor: number): Promise<number> {
-      const result = await db
+    async purge(unusedFor: number): Promise<Pick<Grant, 'id' | 'userId' | 'provider'>[]> {
+      const rows = await db
         .deleteFrom('grants')
         .where('used_at', '<', sql<number>`${dbNow} - ${unusedFor}`)
         .where(eb =>
@@ -236,8 +236,9 @@ export function createGrantStore(db: Db) {
             ),
           ),
         )
-        .executeTakeFirst();
-      return Number(result.numDeletedRows);
+        .returning(['id', 'user_id', 'provider'])
+        .execute();
+      return rows.map(row => ({ id: row.id, userId: row.user_id, provider: row.provider }));
     },
 
     /** Grants with an id after `after` that another key than `kid` sealed. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { caller, HOUR, MINUTE, own, SECOND, vaultGround } from '../../test/fixtures/vault.ts';
+import { commandLine } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import { usableUntil } from './lifetime.ts';
 
@@ -152,7 +153,7 @@ describe('a warm credential', () => {
     const grantId = await signIn('alice');
     const alice = caller('alice', grantId);
     await vault.credentialFor(alice, own());
-    const ended = vault.endGrant(grantId);
+    const ended = vault.endGrant(grantId, commandLine);
     await ended;
     await assert.rejects(async () => vault.credentialFor(alice, own()), { code: 'credential_missing' });
   });
@@ -180,7 +181,7 @@ describe('a warm credential', () => {
     const alice = caller('alice', grantId);
     const before = vault.credentialFor(alice, own());
     await looked.opened;
-    await elsewhere.endGrant(grantId);
+    await elsewhere.endGrant(grantId, commandLine);
     bus.publish({ topic: 'grant-changed', grantId, userId: 'usr_alice' });
     read.open();
     await before;
@@ -192,7 +193,7 @@ describe('a warm credential', () => {
     const grantId = await signIn('alice');
     const { vault } = replica();
     for (const alice of [caller('alice', grantId), caller('alice')]) await vault.credentialFor(alice, own());
-    await elsewhere.endGrant(grantId);
+    await elsewhere.endGrant(grantId, commandLine);
     clock.advance(5 * SECOND);
     for (const alice of [caller('alice', grantId), caller('alice')])
       await assert.rejects(async () => vault.credentialFor(alice, own()), { code: 'credential_missing' });
@@ -286,13 +287,14 @@ describe('a token that an upstream refuses', () => {
       subject: 'bob',
       kind: 'sign-in',
       tokens: classic,
+      address: null,
     });
     const bob = caller('bob', grantId);
     const ofBob = (await vault.credentialFor(bob, own()))!;
     assert.equal(await vault.renew(bob, own(), ofBob), null);
     const alice = caller('alice', await signIn('alice'));
     const ofAlice = (await vault.credentialFor(alice, own()))!;
-    await vault.endGrant(ofAlice.source!.grantId);
+    await vault.endGrant(ofAlice.source!.grantId, commandLine);
     assert.equal(await vault.renew(alice, own(), ofAlice), null);
     assert.equal(await vault.renew(alice, own(), { ...ofAlice, source: null }), null);
     assert.deepEqual(provider.redeemed, []);

@@ -1,5 +1,5 @@
 import { AppError } from '../platform/errors.ts';
-import type { Audit } from '../terms/audit.ts';
+import { type Audit, commandLine } from '../terms/audit.ts';
 import type { Grant } from './grant.ts';
 import type { GrantStore } from './grant-store.ts';
 import type { KeyringSealer } from './seal.ts';
@@ -34,7 +34,7 @@ export async function rotate(deps: {
     deps.onProgress?.(resealed);
   }
   if (resealed > 0)
-    deps.audit.record({ action: 'secrets.rotate', userId: null, detail: { resealed, kid: sealer.kid } });
+    deps.audit.record({ action: 'secrets.rotate', ...commandLine, detail: { resealed, kid: sealer.kid } });
   return resealed;
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
+import { actorOf } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -48,13 +49,13 @@ export function vaultRoutes(deps: {
           },
         },
       },
-      async ({ principal, body }, reply) => {
+      async ({ principal, body, ip }, reply) => {
         const upstream = upstreams.find(body.service);
         if (upstream === undefined || !may(principal, upstream))
           throw new AppError('not_found', 'There is no such service for you.');
         // RFC 6749 section 5.1.
         reply.header('cache-control', 'no-store');
-        return vault.release(principal, upstream);
+        return vault.release(principal, upstream, ip);
       },
     );
 
@@ -71,10 +72,11 @@ export function vaultRoutes(deps: {
     app.delete(
       '/api/v1/grants/:id',
       { config, schema: { params: z.object({ id }), response: { 204: z.null() } } },
-      async ({ principal, params }, reply) => {
+      async (request, reply) => {
+        const { principal, params } = request;
         // Another's grant answers as one that does not exist.
         const own = (await vault.grantsOf(principal.userId)).some(grant => grant.id === params.id);
-        if (!own || !(await vault.endGrant(params.id)))
+        if (!own || !(await vault.endGrant(params.id, actorOf(request))))
           throw new AppError('not_found', 'There is no such grant.');
         return reply.code(204).send(null);
       },

@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
 import { caller, HOUR, own, SECOND, service, staticKey, vaultGround } from '../../test/fixtures/vault.ts';
 import { AppError } from '../platform/errors.ts';
+import { commandLine } from '../terms/audit.ts';
+
+const HERE = '203.0.113.7';
 
 describe('a token for its own user’s program', () => {
   const released = own({ release: true });
@@ -10,7 +13,7 @@ describe('a token for its own user’s program', () => {
   test('is released where the rule says so, with the seconds it lives, and the audit says to whom', async t => {
     const { vault, signIn, events } = await vaultGround(t);
     const grantId = await signIn('alice');
-    assert.deepEqual(await vault.release(caller('alice'), released), {
+    assert.deepEqual(await vault.release(caller('alice'), released, HERE), {
       access_token: 'a-alice-1',
       token_type: 'Bearer',
       // An hour, less what a token may be on its way.
@@ -21,6 +24,7 @@ describe('a token for its own user’s program', () => {
       action: 'token.release',
       userId: 'usr_alice',
       credentialId: 'key_alice',
+      address: HERE,
       target: 'llm',
       detail: { grant: grantId, version: 1 },
     });
@@ -31,7 +35,7 @@ describe('a token for its own user’s program', () => {
     const { vault, signIn, clock, provider } = await vaultGround(t);
     await signIn('alice');
     clock.advance(HOUR);
-    assert.equal((await vault.release(caller('alice'), released)).access_token, 'a-alice-2');
+    assert.equal((await vault.release(caller('alice'), released, HERE)).access_token, 'a-alice-2');
     assert.deepEqual(provider.redeemed, ['r-alice-1']);
   });
 
@@ -46,20 +50,20 @@ describe('a token for its own user’s program', () => {
       service({ use: 'key', ...staticKey('k') }),
       own({ fallback: staticKey('k') }),
     ])
-      await assert.rejects(vault.release(alice, upstream), { code: 'forbidden', status: 403 });
+      await assert.rejects(vault.release(alice, upstream, HERE), { code: 'forbidden', status: 403 });
     const nobody = caller('anonymous', null, { proof: 'anonymous' });
-    await assert.rejects(vault.release(nobody, released), { code: 'forbidden' });
+    await assert.rejects(vault.release(nobody, released, HERE), { code: 'forbidden' });
     assert.equal(events.length, stored);
   });
 
   test('is never a static key, whether there is no grant or one that has ended', async t => {
     const { vault, signIn, provider, clock, events } = await vaultGround(t);
     const rule = own({ release: true, fallback: staticKey('k') });
-    await assert.rejects(vault.release(caller('alice'), rule), { code: 'credential_missing' });
+    await assert.rejects(vault.release(caller('alice'), rule, HERE), { code: 'credential_missing' });
     await signIn('alice');
     provider.revoke('r-alice-1');
     clock.advance(HOUR);
-    await assert.rejects(vault.release(caller('alice'), rule), { code: 'reauth_required' });
+    await assert.rejects(vault.release(caller('alice'), rule, HERE), { code: 'reauth_required' });
     assert.equal((await vault.credentialFor(caller('alice'), rule))!.value, 'Bearer k');
     assert.ok(events.every(event => event.action !== 'token.release'));
   });
@@ -88,7 +92,11 @@ describe('a grant', () => {
     const { action, target, detail } = events.at(-1)!;
     assert.deepEqual(
       { action, target, detail },
-      { action: 'grant.store', target: grantId, detail: { provider: 'corp' } },
+      {
+        action: 'grant.store',
+        target: grantId,
+        detail: { user: 'usr_alice', provider: 'corp', why: 'sign-in' },
+      },
     );
   });
 
@@ -102,6 +110,7 @@ describe('a grant', () => {
       subject: 'alice',
       kind: 'sign-in',
       tokens: { ...provider.issue('alice'), access_token: access, id_token: id },
+      address: null,
     });
     const alice = caller('alice', grantId);
     assert.equal((await vault.credentialFor(alice, own()))!.value, `Bearer ${access}`);
@@ -117,20 +126,27 @@ describe('a grant', () => {
   test('that ends is gone here, revoked at its provider by its refresh token, and audited', async t => {
     const { vault, signIn, provider, events } = await vaultGround(t);
     const grantId = await signIn('alice');
-    assert.equal(await vault.endGrant(grantId), true);
+    assert.equal(await vault.endGrant(grantId, commandLine), true);
     assert.deepEqual(await vault.grantsOf('usr_alice'), []);
     const [form] = provider.revoked;
     assert.deepEqual([form!.get('token'), form!.get('token_type_hint')], ['r-alice-1', 'refresh_token']);
     assert.equal(events.at(-1)!.action, 'grant.end');
-    assert.equal(await vault.endGrant(grantId), false);
+    assert.equal(await vault.endGrant(grantId, commandLine), false);
     assert.equal(provider.revoked.length, 1);
   });
 
   test('without a refresh token is revoked by its access token', async t => {
     const { vault, provider } = await vaultGround(t);
     const { refresh_token: _, ...tokens } = provider.issue('bob');
-    const grant = { userId: 'usr_bob', provider: 'corp', subject: 'bob', kind: 'sign-in', tokens } as const;
-    await vault.endGrant(await vault.storeGrant(grant));
+    const grant = {
+      userId: 'usr_bob',
+      provider: 'corp',
+      subject: 'bob',
+      kind: 'sign-in',
+      tokens,
+      address: null,
+    } as const;
+    await vault.endGrant(await vault.storeGrant(grant), commandLine);
     const [form] = provider.revoked;
     assert.deepEqual([form!.get('token'), form!.get('token_type_hint')], ['a-bob-1', 'access_token']);
   });
@@ -138,13 +154,13 @@ describe('a grant', () => {
   test('ends here whatever its provider says, and after five seconds of silence', async t => {
     const { vault, signIn, provider, clock } = await vaultGround(t);
     provider.fault = provider.status(503);
-    assert.equal(await vault.endGrant(await signIn('alice')), true);
+    assert.equal(await vault.endGrant(await signIn('alice'), commandLine), true);
     let silent!: () => void;
     const asked = new Promise<void>(resolve => {
       silent = resolve;
     });
     provider.fault = () => silent();
-    const ending = vault.endGrant(await signIn('alice'));
+    const ending = vault.endGrant(await signIn('alice'), commandLine);
     await asked;
     clock.advance(5 * SECOND);
     assert.equal(await ending, true);
@@ -179,13 +195,13 @@ describe('a sealed row that was tampered with', () => {
     const withKey = own({ fallback: staticKey('k'), release: true });
     for (const who of [caller('alice', alice), caller('bob', bob), caller('alice')]) {
       await assert.rejects(async () => vault.credentialFor(who, withKey), BROKEN);
-      await assert.rejects(vault.release(who, withKey), BROKEN);
+      await assert.rejects(vault.release(who, withKey, HERE), BROKEN);
     }
     clock.advance(HOUR);
     await assert.rejects(async () => vault.credentialFor(caller('alice', alice), withKey), BROKEN);
     assert.deepEqual([provider.redeemed, provider.refused], [[], []]);
     // What cannot be opened can still be ended.
-    assert.equal(await vault.endGrant(alice), true);
+    assert.equal(await vault.endGrant(alice, commandLine), true);
     assert.deepEqual(provider.revoked, []);
   });
 

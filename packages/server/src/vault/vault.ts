@@ -5,7 +5,7 @@ import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { oauthFailure } from '../platform/oauth/failure.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Audit } from '../terms/audit.ts';
+import { type Actor, type Audit, gatewayFor } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -42,6 +42,8 @@ export interface NewGrant {
   readonly subject: string;
   readonly kind: 'sign-in';
   readonly tokens: TokenResponse;
+  /** Where the person came from who gave it. */
+  readonly address: string | null;
 }
 
 /** The one way to a credential; nothing else opens a grant. */
@@ -61,11 +63,14 @@ export interface Vault {
   release(
     principal: Principal,
     upstream: Upstream,
+    address: string | null,
   ): Promise<{ access_token: string; token_type: 'Bearer'; expires_in: number }>;
   /** Keeps what a sign-in brought. @returns the grant's id */
   storeGrant(grant: NewGrant): Promise<string>;
   /** Forgets a grant, then has its provider revoke it (RFC 7009): best effort, five seconds at most. @returns whether there was one */
-  endGrant(grantId: string): Promise<boolean>;
+  endGrant(grantId: string, by: Actor): Promise<boolean>;
+  /** Forgets grants that can no longer be used and that nobody asked for in `unusedFor` ms. @returns how many */
+  purge(unusedFor: number): Promise<number>;
   grantsOf(userId: string): Promise<GrantSummary[]>;
   /** Refreshes a grant that the sweep found due. Never throws. */
   refreshDue(grant: Grant): Promise<void>;
@@ -112,10 +117,15 @@ export function createVault(deps: VaultDeps): Vault {
   }
 
   /** The word goes out after the row is changed: whoever looks from now on sees it. */
-  function changed(grant: Pick<Grant, 'id' | 'userId' | 'provider'>, action: string): void {
+  function changed(
+    grant: Pick<Grant, 'id' | 'userId' | 'provider'>,
+    action: 'grant.store' | 'grant.end',
+    by: Actor,
+    why: string,
+  ): void {
     const { id, userId, provider } = grant;
     bus.publish({ topic: 'grant-changed', grantId: id, userId });
-    audit.record({ action, userId, target: id, detail: { provider } });
+    audit.record({ action, ...by, target: id, detail: { user: userId, provider, why } });
   }
 
   async function revoke(grant: Grant): Promise<void> {
@@ -151,7 +161,7 @@ export function createVault(deps: VaultDeps): Vault {
       }
     },
 
-    async release(principal, upstream) {
+    async release(principal, upstream, address) {
       const rule = upstream.credential;
       if (rule.use !== 'sign-in' || !rule.release || principal.proof === 'anonymous') {
         throw new AppError(
@@ -162,7 +172,7 @@ export function createVault(deps: VaultDeps): Vault {
       const credential = await signIn.credentialFor(principal, upstream, { ...rule, fallback: null });
       const detail = { grant: credential.source!.grantId, version: credential.source!.version };
       const { userId, credentialId } = principal;
-      audit.record({ action: 'token.release', userId, credentialId, target: upstream.id, detail });
+      audit.record({ action: 'token.release', userId, credentialId, address, target: upstream.id, detail });
       return {
         access_token: credential.value.slice('Bearer '.length),
         token_type: 'Bearer',
@@ -170,7 +180,7 @@ export function createVault(deps: VaultDeps): Vault {
       };
     },
 
-    async storeGrant({ tokens: response, ...grant }) {
+    async storeGrant({ tokens: response, address, ...grant }) {
       const id = newId(runtime, 'grt');
       const tokens = tokensOf(response);
       const hasRefreshToken = tokens.refresh_token !== undefined;
@@ -183,14 +193,14 @@ export function createVault(deps: VaultDeps): Vault {
         lifetime: lifetimeOf(response.expires_in, hasRefreshToken),
         hasRefreshToken,
       });
-      changed({ id, ...grant }, 'grant.store');
+      changed({ id, ...grant }, 'grant.store', { ...gatewayFor(grant.userId), address }, grant.kind);
       return id;
     },
 
-    async endGrant(grantId) {
+    async endGrant(grantId, by) {
       const grant = await store.delete(grantId);
       if (grant === null) return false;
-      changed(grant, 'grant.end');
+      changed(grant, 'grant.end', by, 'ended');
       const over = new AbortController();
       const revoking = revoke(grant).catch((error: unknown) => {
         const { code, status } = oauthFailure(error);
@@ -202,6 +212,12 @@ export function createVault(deps: VaultDeps): Vault {
       await Promise.race([revoking, runtime.sleep(REVOKE_PATIENCE, over.signal).catch(() => {})]);
       over.abort();
       return true;
+    },
+
+    async purge(unusedFor) {
+      const gone = await store.purge(unusedFor);
+      for (const grant of gone) changed(grant, 'grant.end', gatewayFor(grant.userId), 'unused');
+      return gone.length;
     },
 
     grantsOf: async userId => (await store.ofUser(userId)).map(summaryOf),
