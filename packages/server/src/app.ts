@@ -3,6 +3,8 @@ import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
+import { createCredentialUses } from './audit/credential-use.ts';
+import { purgeAudit } from './audit/retention.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
 import type { Config } from './config/types.ts';
@@ -105,6 +107,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const metrics = createMetrics();
   const auditStore = createAuditStore(db);
   const audit = opening.use(createAudit({ store: auditStore, bus, runtime, log }));
+  const uses = opening.use(createCredentialUses({ store: auditStore, bus, runtime, log }));
   const fetch = opening.use(
     createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }),
   );
@@ -226,6 +229,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     record(outcome: Outcome) {
       callMetrics.record(outcome);
       failing.record(outcome);
+      uses.count(outcome);
       if (logsCalls) accessLog.record(outcome);
     },
   });
@@ -284,6 +288,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
       may,
       vault,
       transportTo,
+      used: uses.count,
       runtime,
       log,
       timeout: 3_000,
@@ -317,7 +322,13 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
         every(
           PURGE,
           'clearing away what has expired',
-          () => Promise.all([sessions.purge(), signIn.purge(), vault.purge(UNUSED)]),
+          () =>
+            Promise.all([
+              sessions.purge(),
+              signIn.purge(),
+              vault.purge(UNUSED),
+              purgeAudit(config.auditRetention, { store: auditStore, runtime }),
+            ]),
           { runtime, log },
         ),
       );

@@ -1,5 +1,6 @@
-import type { Db } from '../platform/db/db.ts';
-import type { AuditEvent } from '../terms/audit.ts';
+import { sql } from 'kysely';
+import { type Db, dbNow } from '../platform/db/db.ts';
+import { AUDIT_ACTIONS, type AuditEvent } from '../terms/audit.ts';
 
 /** An event with the id and time it was given when it happened. */
 export interface TimedEvent extends AuditEvent {
@@ -23,9 +24,12 @@ export interface StoredEvent {
 }
 
 export interface AuditQuery {
+  /** `key.create`; `key.*` for all of that beginning. */
   readonly action?: string | undefined;
   /** Id or email address of who acted. */
   readonly user?: string | undefined;
+  /** Which credential was shown. */
+  readonly credential?: string | undefined;
   readonly target?: string | undefined;
   /** Epoch milliseconds, the first inclusive, the second not. */
   readonly from?: number | undefined;
@@ -36,6 +40,33 @@ export interface AuditQuery {
 }
 
 export function createAuditStore(db: Db) {
+  function newest(query: AuditQuery, action: string | null) {
+    const { user, credential, target, from, to, after } = query;
+    let events = db
+      .selectFrom('audit_events')
+      .selectAll()
+      .orderBy('at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(query.limit);
+    if (action !== null) events = events.where('action', '=', action);
+    if (credential !== undefined) events = events.where('credential_id', '=', credential);
+    if (target !== undefined) events = events.where('target', '=', target);
+    if (from !== undefined) events = events.where('at', '>=', from);
+    if (to !== undefined) events = events.where('at', '<', to);
+    if (user?.includes('@'))
+      events = events.where('user_id', 'in', eb =>
+        eb.selectFrom('users').select('users.id').where('users.email', '=', user.toLowerCase()),
+      );
+    else if (user !== undefined) events = events.where('user_id', '=', user);
+    if (after === undefined) return events;
+    return (
+      events
+        // Alone it says nothing more; it is what an index can find its place by.
+        .where('at', '<=', after.at)
+        .where(eb => eb.or([eb('at', '<', after.at), eb('id', '<', after.id)]))
+    );
+  }
+
   return {
     async insert(events: readonly TimedEvent[]): Promise<void> {
       const rows = events.map(event => ({
@@ -43,8 +74,8 @@ export function createAuditStore(db: Db) {
         at: event.at,
         action: event.action,
         user_id: event.userId,
-        credential_id: event.credentialId ?? null,
-        address: event.address ?? null,
+        credential_id: event.credentialId,
+        address: event.address,
         target: event.target ?? null,
         detail: JSON.stringify(event.detail ?? {}),
       }));
@@ -53,30 +84,20 @@ export function createAuditStore(db: Db) {
 
     /** Newest first. */
     async list(query: AuditQuery): Promise<StoredEvent[]> {
-      const { action, user, target, from, to, after } = query;
-      let events = db
-        .selectFrom('audit_events as event')
+      const { action } = query;
+      // Each action by its own index, in order, and no further than the limit; a list of actions would be sorted whole for each page.
+      const [first, ...others] = (action === undefined ? [null] : actionsOf(action)).map(one =>
+        db.selectFrom(newest(query, one).as('part')).selectAll(),
+      );
+      const found = others.reduce((all, one) => all.unionAll(one), first!);
+      const events = db
+        .selectFrom(found.as('event'))
         .leftJoin('users', 'users.id', 'event.user_id')
         .selectAll('event')
         .select(['users.name as user_name', 'users.email as user_email'])
         .orderBy('event.at', 'desc')
         .orderBy('event.id', 'desc')
         .limit(query.limit);
-      if (action !== undefined) events = events.where('event.action', '=', action);
-      if (target !== undefined) events = events.where('event.target', '=', target);
-      if (from !== undefined) events = events.where('event.at', '>=', from);
-      if (to !== undefined) events = events.where('event.at', '<', to);
-      if (user !== undefined)
-        events = events.where(eb =>
-          eb.or([eb('event.user_id', '=', user), eb('users.email', '=', user.toLowerCase())]),
-        );
-      if (after !== undefined)
-        events = events.where(eb =>
-          eb.or([
-            eb('event.at', '<', after.at),
-            eb.and([eb('event.at', '=', after.at), eb('event.id', '<', after.id)]),
-          ]),
-        );
       return (await events.execute()).map(row => ({
         id: row.id,
         at: row.at,
@@ -89,7 +110,31 @@ export function createAuditStore(db: Db) {
         detail: JSON.parse(row.detail) as StoredEvent['detail'],
       }));
     },
+
+    /** Deletes the oldest of those that are older than `age` milliseconds, `most` at a time. @returns how many */
+    async purge(age: number, most: number): Promise<number> {
+      const result = await db
+        .deleteFrom('audit_events')
+        .where('id', 'in', eb =>
+          eb
+            .selectFrom('audit_events as old')
+            .select('old.id')
+            .where('old.at', '<', sql<number>`${dbNow} - ${age}`)
+            .orderBy('old.at')
+            .limit(most),
+        )
+        .executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
   };
+}
+
+/** Names, not a pattern: an index finds names, and each database has its own idea of how patterns compare. */
+function actionsOf(wanted: string): readonly string[] {
+  const named = wanted.endsWith('.*')
+    ? AUDIT_ACTIONS.filter(action => action.startsWith(wanted.slice(0, -1)))
+    : [];
+  return named.length > 0 ? named : [wanted];
 }
 
 export type AuditStore = ReturnType<typeof createAuditStore>;

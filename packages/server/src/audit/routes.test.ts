@@ -103,3 +103,17 @@ test('an export is every event that matches, a line each, and a file to keep', a
   assert.equal(new Set(lines.map(line => (JSON.parse(line) as { id: string }).id)).size, 600);
   assert.equal(lines.length, 600);
 });
+
+test('a name that ends in .* is every action of that beginning, and a credential finds what was done with it', async t => {
+  const { store, idsOf } = await ground(t);
+  await store.insert([
+    event('evt_1', 1000, { action: 'grant.store', credentialId: 'ses_1' }),
+    event('evt_2', 2000, { action: 'grant.end', credentialId: 'ses_2' }),
+    event('evt_3', 3000, { action: 'key.create', credentialId: 'ses_1' }),
+  ]);
+  assert.deepEqual(await idsOf('?action=grant.*'), ['evt_2', 'evt_1']);
+  assert.deepEqual(await idsOf('?credential=ses_1'), ['evt_3', 'evt_1']);
+  assert.deepEqual(await idsOf('?credential=ses_1&action=grant.*'), ['evt_1']);
+  assert.deepEqual(await idsOf('?action=.*'), []);
+  assert.deepEqual(await idsOf('?action=*'), []);
+});

@@ -10,8 +10,9 @@ const PAGE = 500;
 const word = z.string().min(1).max(320).optional();
 const time = z.iso.datetime({ offset: true }).optional();
 const filter = z.object({
-  action: word,
+  action: word.describe('`key.create`, or `key.*` for all of that beginning'),
   user: word.describe('Id or email address'),
+  credential: word.describe('Which credential was shown: `ses_…`, `key_…`'),
   target: word,
   from: time,
   to: time,

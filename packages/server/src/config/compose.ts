@@ -23,6 +23,7 @@ export function compose(values: Values): Config {
     privateAddresses: values.privateAddresses,
     drain: values.drainTimeout,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
+    auditRetention: values.auditRetention,
     auth: {
       required: values.authRequired,
       anonymousConfirmed: values.confirmAnonymous,

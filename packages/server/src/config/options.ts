@@ -106,6 +106,12 @@ export function createOptions(context: SchemaContext) {
       help: 'A session ends after this long in any case.',
     },
     {
+      key: 'auditRetention',
+      schema: is.retention,
+      default: '180d',
+      help: 'How long the audit is kept, or `forever`.',
+    },
+    {
       key: 'authRequired',
       aliases: ['AUTH_REQUIRED'],
       schema: is.boolean,

@@ -19,6 +19,7 @@ import {
   oneOf,
   range,
   rate,
+  retention,
   strings,
 } from './values.ts';
 
@@ -202,6 +203,7 @@ export function createSchemas(context: SchemaContext) {
   return {
     boolean,
     duration,
+    retention,
     listenAddress,
     origin,
     storeUrl,

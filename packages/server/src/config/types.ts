@@ -41,6 +41,8 @@ export interface Config {
   /** What open requests get when the gateway is told to end, milliseconds. */
   readonly drain: number;
   readonly session: { readonly idle: number; readonly absolute: number };
+  /** Milliseconds that the audit is kept; null for ever. */
+  readonly auditRetention: number | null;
   readonly auth: {
     readonly required: boolean;
     readonly anonymousConfirmed: boolean;

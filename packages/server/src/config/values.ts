@@ -88,6 +88,10 @@ export const rate = leaf('a rate such as 60/1m, or none', (text): Rate | null =>
   if (match === null) throw new Refusal();
   return { burst: Number(match[1]), per: parseDuration(match[2]!) };
 });
+/** Milliseconds; null for ever. */
+export const retention = leaf('a duration such as 180d, or forever', text =>
+  text === 'forever' ? null : parseDuration(text),
+);
 
 const LISTEN = 'an address and port such as 127.0.0.1:8080 or [::1]:8080';
 export const listenAddress = leaf(LISTEN, text => {

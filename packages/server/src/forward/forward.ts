@@ -72,6 +72,7 @@ export function createForward(deps: ForwardDeps): Forward {
   function handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void {
     let principal: Principal | null = null;
     let upstream: Upstream | null = null;
+    let sent: Credential | null = null;
     let entered: LiveCall | null = null;
 
     let ended = false;
@@ -82,6 +83,7 @@ export function createForward(deps: ForwardDeps): Forward {
       deps.record({
         principal,
         upstream,
+        credential: sent,
         result,
         status,
         method: call.req.method!,
@@ -118,6 +120,7 @@ export function createForward(deps: ForwardDeps): Forward {
       const passage: LiveCall = { call, principal: who, upstream, exchange: first, refusal: null };
       entered = passage;
       live.enter(passage);
+      sent = credential;
       first.start(deps.transportTo(upstream), path, credential);
     }
 
@@ -139,6 +142,7 @@ export function createForward(deps: ForwardDeps): Forward {
       await call.body.whole();
       if (passage.refusal !== null) throw passage.refusal;
       passage.exchange = new Exchange(call, upstream, null, end);
+      sent = renewed;
       passage.exchange.start(deps.transportTo(upstream), path, renewed);
     }
 

@@ -6,6 +6,7 @@ import type { Flow, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { matchesModel } from './model-globs.ts';
 import { joined } from './named.ts';
+import type { Outcome } from './outcome.ts';
 import { upstreamFailure } from './upstream-failure.ts';
 
 /** A list of models is a few kilobytes. */
@@ -21,6 +22,8 @@ export interface ModelListDeps {
     credentialFor(principal: Principal, upstream: Upstream): Credential | null | Promise<Credential | null>;
   };
   transportTo(upstream: Upstream): Transport;
+  /** Told of each credential that went to an upstream. */
+  used(use: Pick<Outcome, 'principal' | 'upstream' | 'credential' | 'result' | 'address'>): void;
   runtime: Pick<Runtime, 'sleep'>;
   log: Logger;
   /** Milliseconds an upstream has. */
@@ -34,11 +37,14 @@ export interface ModelListDeps {
  */
 export async function listModels(
   principal: Principal,
+  address: string | undefined,
   upstreams: readonly Upstream[],
   deps: ModelListDeps,
 ): Promise<{ models: Model[]; missing: string[] }> {
   const asked = await Promise.allSettled(
-    upstreams.map(upstream => withinTime(deps, signal => modelsOf(principal, upstream, signal, deps))),
+    upstreams.map(upstream =>
+      withinTime(deps, signal => modelsOf(principal, address, upstream, signal, deps)),
+    ),
   );
   const missing: string[] = [];
   const models = new Map<string, Model>();
@@ -74,6 +80,7 @@ async function withinTime<T>(deps: ModelListDeps, ask: (signal: AbortSignal) => 
 
 async function modelsOf(
   principal: Principal,
+  address: string | undefined,
   upstream: Upstream,
   signal: AbortSignal,
   deps: ModelListDeps,
@@ -88,9 +95,15 @@ async function modelsOf(
     body: null,
     headersTimeout: deps.timeout,
   };
-  const text = await new Promise<string>((resolve, reject) => {
+  const answer = new Promise<string>((resolve, reject) => {
     deps.transportTo(upstream).send(request, new Collector(resolve, reject, signal));
   });
+  const used = (result: Outcome['result']) => deps.used({ principal, upstream, credential, result, address });
+  answer.then(
+    () => used('ok'),
+    () => used('upstream_error'),
+  );
+  const text = await answer;
   const { data } = JSON.parse(text) as { data?: unknown };
   if (!Array.isArray(data)) throw new Error('no list of models');
   return (data as Model[]).filter(

@@ -1,3 +1,4 @@
+import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 
@@ -5,6 +6,8 @@ import type { Upstream } from '../terms/upstream.ts';
 export interface Outcome {
   readonly principal: Principal | null;
   readonly upstream: Upstream | null;
+  /** What went to the upstream for the principal; null where nothing did. */
+  readonly credential: Credential | null;
   /** `ok`, `client_error`, `upstream_error`, `refused` (by us), `broken` (upstream died midway), `abandoned` (client left). */
   readonly result: 'ok' | 'client_error' | 'upstream_error' | 'refused' | 'broken' | 'abandoned';
   /** As the client saw it; 0 when it saw none. */

@@ -6,6 +6,7 @@ import { createAccessLog } from './access-log.ts';
 const outcome: Outcome = {
   principal: null,
   upstream: null,
+  credential: null,
   result: 'refused',
   status: 401,
   method: 'POST',

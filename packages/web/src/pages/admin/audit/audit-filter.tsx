@@ -6,17 +6,18 @@ import './audit.css';
 export interface Filter {
   action: string;
   user: string;
+  credential: string;
   target: string;
   from: string;
   to: string;
 }
 
-export const NO_FILTER: Filter = { action: '', user: '', target: '', from: '', to: '' };
+export const NO_FILTER: Filter = { action: '', user: '', credential: '', target: '', from: '', to: '' };
 
 /** The filter as the API takes it; local times become UTC, what is empty or no time is left out. */
 export function filterQuery(filter: Filter): string {
   const query = new URLSearchParams();
-  for (const name of ['action', 'user', 'target'] as const) {
+  for (const name of ['action', 'user', 'credential', 'target'] as const) {
     if (filter[name] !== '') query.set(name, filter[name]);
   }
   for (const name of ['from', 'to'] as const) {
@@ -41,6 +42,7 @@ export function AuditFilter({ filter, onApply }: { filter: Filter; onApply: (fil
     onApply({
       action: text('action'),
       user: text('user'),
+      credential: text('credential'),
       target: text('target'),
       from: text('from'),
       to: text('to'),
@@ -54,7 +56,7 @@ export function AuditFilter({ filter, onApply }: { filter: Filter; onApply: (fil
           label="Action"
           name="action"
           defaultValue={filter.action}
-          placeholder="key.create"
+          placeholder="key.create or key.*"
           list="audit-actions"
         />
         <datalist id="audit-actions">
@@ -63,6 +65,12 @@ export function AuditFilter({ filter, onApply }: { filter: Filter; onApply: (fil
           ))}
         </datalist>
         <TextField label="User" name="user" defaultValue={filter.user} placeholder="usr_… or email" />
+        <TextField
+          label="Credential"
+          name="credential"
+          defaultValue={filter.credential}
+          placeholder="key_… or ses_…"
+        />
         <TextField label="Target" name="target" defaultValue={filter.target} placeholder="corp-llm" />
         <TextField label="From" name="from" type="datetime-local" defaultValue={localTime(filter.from)} />
         <TextField label="To" name="to" type="datetime-local" defaultValue={localTime(filter.to)} />
@@ -77,16 +85,27 @@ export function AuditFilter({ filter, onApply }: { filter: Filter; onApply: (fil
   );
 }
 
+/** As the gateway names them (`AUDIT_ACTIONS`, which a test there compares with these), and their beginnings. */
 const ACTIONS = [
+  'admin-link.create',
+  'credential.use',
+  'grant.*',
+  'grant.end',
+  'grant.reauth-required',
+  'grant.refresh',
+  'grant.store',
+  'key.*',
+  'key.create',
+  'key.revoke',
+  'logout.refused',
+  'secrets.rotate',
+  'session.*',
   'session.begin',
   'session.end',
   'sign-in.refused',
-  'key.create',
-  'key.revoke',
-  'grant.store',
-  'grant.refresh',
-  'grant.end',
   'token.release',
+  'user.*',
+  'user.create',
   'user.disable',
   'user.enable',
   'user.make-admin',

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { sql } from 'kysely';
+import { postgresUrl } from '../../test/fixtures/postgres.ts';
+import { openDatabase, type StoreUrl } from '../platform/db/db.ts';
+import { migrate } from '../platform/db/migrate.ts';
+import { commandLine } from '../terms/audit.ts';
+import { type AuditQuery, createAuditStore, type TimedEvent } from './audit-store.ts';
+import { purgeAudit } from './retention.ts';
+
+const DAY = 86_400_000;
+
+async function ground(t: TestContext, where: StoreUrl) {
+  const database = openDatabase(where, { now: () => Date.now() });
+  t.after(() => database[Symbol.asyncDispose]());
+  await migrate(database);
+  const { db } = database;
+  return { db, store: createAuditStore(db) };
+}
+
+const event = (id: string, at: number, more: Partial<TimedEvent> = {}): TimedEvent => ({
+  id,
+  at,
+  action: 'key.create',
+  ...commandLine,
+  ...more,
+});
+
+const places = {
+  SQLite: async (): Promise<StoreUrl> => ({ dialect: 'sqlite', path: ':memory:' }),
+  PostgreSQL: async (t: TestContext): Promise<StoreUrl | null> => {
+    const url = await postgresUrl(t);
+    return url === null ? null : { dialect: 'postgres', url };
+  },
+};
+
+for (const [name, place] of Object.entries(places)) {
+  test(`${name}: every filter narrows, alone and together, and pages follow one another`, async t => {
+    const where = await place(t);
+    if (where === null) return;
+    const { db, store } = await ground(t, where);
+    await sql`insert into users (id, email, groups, claimed_admin, local_admin, created_at) values ('usr_1', 'alice@corp.example', '[]', 0, 0, 0)`.execute(
+      db,
+    );
+    await store.insert([
+      event('evt_1', 1_000, {
+        action: 'grant.store',
+        userId: 'usr_1',
+        credentialId: 'ses_1',
+        target: 'grt_1',
+      }),
+      event('evt_2', 2_000, { action: 'grant.end', userId: 'usr_2', credentialId: 'ses_2', target: 'grt_1' }),
+      event('evt_3', 2_000, { userId: 'usr_1', credentialId: 'ses_1', target: 'key_1' }),
+    ]);
+    const ids = async (query: Partial<AuditQuery>) =>
+      (await store.list({ limit: 10, ...query })).map(found => found.id);
+    assert.deepEqual(await ids({}), ['evt_3', 'evt_2', 'evt_1']);
+    assert.deepEqual(await ids({ action: 'grant.*' }), ['evt_2', 'evt_1']);
+    assert.deepEqual(await ids({ action: 'nothing.*' }), []);
+    assert.deepEqual(await ids({ user: 'usr_1' }), ['evt_3', 'evt_1']);
+    assert.deepEqual(await ids({ user: 'Alice@corp.example' }), ['evt_3', 'evt_1']);
+    assert.deepEqual(await ids({ user: 'bob@corp.example' }), []);
+    assert.deepEqual(await ids({ credential: 'ses_1', target: 'grt_1' }), ['evt_1']);
+    assert.deepEqual(await ids({ from: 1_000, to: 2_000 }), ['evt_1']);
+    assert.deepEqual(await ids({ after: { at: 2_000, id: 'evt_3' } }), ['evt_2', 'evt_1']);
+    assert.deepEqual(await ids({ after: { at: 2_000, id: 'evt_2' }, limit: 1 }), ['evt_1']);
+  });
+
+  test(`${name}: what is older than it is kept goes, the oldest first, and nothing else`, async t => {
+    const where = await place(t);
+    if (where === null) return;
+    const { store } = await ground(t, where);
+    const now = Date.now();
+    await store.insert(Array.from({ length: 10 }, (_, n) => event(`evt_${n}`, now - (n + 1) * DAY + 60_000)));
+    const left = async () => (await store.list({ limit: 20 })).map(found => found.id);
+    assert.equal(await store.purge(5 * DAY, 2), 2);
+    assert.deepEqual((await left()).at(-1), 'evt_7');
+    const runtime = { sleep: async () => {} };
+    assert.equal(await purgeAudit(null, { store, runtime }), 0);
+    assert.equal(await purgeAudit(5 * DAY, { store, runtime }), 3);
+    assert.deepEqual(await left(), ['evt_0', 'evt_1', 'evt_2', 'evt_3', 'evt_4']);
+  });
+}
+
+test('a table that was never cleared is cleared in turns, with a pause for everybody else', async () => {
+  let rows = 120_500;
+  let pauses = 0;
+  const store = { purge: async (_age: number, most: number) => Math.min(most, rows, (rows -= most) + most) };
+  const runtime = {
+    sleep: async () => {
+      pauses += 1;
+    },
+  };
+  assert.equal(await purgeAudit(DAY, { store, runtime }), 50_000);
+  assert.equal(pauses, 50);
+  assert.equal(await purgeAudit(DAY, { store, runtime }), 50_000);
+  assert.equal(await purgeAudit(DAY, { store, runtime }), 20_500);
+});
+
+test('SQLite finds its place in an index, whatever the audit is asked for', async t => {
+  const { db } = await ground(t, await places.SQLite());
+  for (const [field, value] of [
+    ['action', 'key.create'],
+    ['user_id', 'usr_1'],
+    ['credential_id', 'key_1'],
+    ['target', 'grt_1'],
+  ] as const) {
+    const plan = await sql<{ detail: string }>`explain query plan select * from audit_events
+      where ${sql.ref(field)} = ${value} and at <= 5 order by at desc, id desc limit 50`.execute(db);
+    const detail = plan.rows.map(row => row.detail).join('; ');
+    assert.match(detail, new RegExp(`SEARCH audit_events USING INDEX audit_events_${field} `));
+    assert.doesNotMatch(detail, /TEMP B-TREE FOR ORDER BY/, 'the whole result is not sorted');
+  }
+});
