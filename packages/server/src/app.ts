@@ -8,12 +8,14 @@ import { purgeAudit } from './audit/retention.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
 import type { Config } from './config/types.ts';
-import { createCallMetrics } from './forward/call-metrics.ts';
+import { CHECKS, createCallMetrics } from './forward/call-metrics.ts';
+import { createCheckProof } from './forward/check-proof.ts';
 import { createEgress } from './forward/egress.ts';
 import { createFailing } from './forward/failing.ts';
 import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
-import { forwardRoutes } from './forward/routes.ts';
+import { returnRoutes } from './forward/return-routes.ts';
+import { checkRoute, forwardRoutes } from './forward/routes.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
 import { createApi } from './http/api.ts';
@@ -52,7 +54,7 @@ import { createStanding } from './identity/standing.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
-import { createAddressOf } from './platform/client-address.ts';
+import { createAddressOf, lastHop } from './platform/client-address.ts';
 import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
 import { migrate } from './platform/db/migrate.ts';
 import { every } from './platform/every.ts';
@@ -107,7 +109,9 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
   const metrics = createMetrics();
   const auditStore = createAuditStore(db);
   const audit = opening.use(createAudit({ store: auditStore, bus, runtime, log }));
-  const uses = opening.use(createCredentialUses({ store: auditStore, bus, runtime, log }));
+  const counting = { store: auditStore, bus, runtime, log };
+  const uses = opening.use(createCredentialUses({ ...counting, action: 'credential.use' }));
+  const releases = opening.use(createCredentialUses({ ...counting, action: 'token.release' }));
   const fetch = opening.use(
     createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }),
   );
@@ -234,6 +238,34 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     },
   });
 
+  // A proxy that has proved itself is believed whom it asks for, named in trustedProxies or not.
+  const checkAddressOf = config.trustedProxies.length > 0 ? addressOf : lastHop;
+  const checkMetrics = createCallMetrics(metrics, CHECKS);
+  const check = checkRoute({
+    proof: createCheckProof(config.auth.forward),
+    identity: {
+      authenticate: createGuesses({
+        authenticate: identity.authenticate,
+        rate: config.rates.proof.address,
+        addressOf: checkAddressOf,
+        now,
+      }),
+    },
+    addressOf: checkAddressOf,
+    guard: (principal, request, origin) => createCrossSiteGuard(origin)(principal, request),
+    may,
+    upstreams,
+    vault,
+    publicUrl,
+    record(outcome: Outcome) {
+      checkMetrics.record(outcome);
+      releases.count(outcome);
+      if (logsCalls) accessLog.record(outcome);
+    },
+    answerProblem: answers.problem,
+    runtime,
+  });
+
   const standing = createStanding({ users, sessions, keys, runtime });
   const events = createEvents({
     bus,
@@ -272,6 +304,7 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
       userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
       providerRoutes({ providers: config.providers, users }),
       signInRoutes({ signIn, providers: config.providers, publicUrl, console: consoleDir !== null }),
+      returnRoutes({ publicUrl }),
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
       vaultRoutes({ vault, upstreams, may, providers: config.providers }),
@@ -282,20 +315,23 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
 
   let port = config.listen.port;
   const server = createHttpServer({
-    routes: forwardRoutes({
-      forward,
-      upstreams,
-      may,
-      vault,
-      transportTo,
-      used: uses.count,
-      runtime,
-      log,
-      timeout: 3_000,
-      answerProblem: answers.problem,
-      answerOpenai: answers.openai,
-      answerJson: answers.json,
-    }),
+    routes: [
+      check,
+      ...forwardRoutes({
+        forward,
+        upstreams,
+        may,
+        vault,
+        transportTo,
+        used: uses.count,
+        runtime,
+        log,
+        timeout: 3_000,
+        answerProblem: answers.problem,
+        answerOpenai: answers.openai,
+        answerJson: answers.json,
+      }),
+    ],
     api,
     guardHost: createHostGuard({ publicUrl, allowedHosts: config.allowedHosts, port: () => port }),
     answerProblem: answers.problem,

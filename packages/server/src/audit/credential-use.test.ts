@@ -48,7 +48,7 @@ function ground() {
   };
   const lines: string[] = [];
   const log = createLog({ level: 'warn', destination: { write: line => void lines.push(line) } });
-  const uses = createCredentialUses({ store, bus: { publish() {} }, runtime, log });
+  const uses = createCredentialUses({ action: 'credential.use', store, bus: { publish() {} }, runtime, log });
   async function pass(ms: number) {
     runtime.time += ms;
     due?.();

@@ -2,6 +2,7 @@ import type { Bus } from '../platform/bus.ts';
 import { newId } from '../platform/crypto.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import type { AuditAction } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -47,12 +48,14 @@ export interface CredentialUses extends AsyncDisposable {
  * that dies takes at most that minute's counts with it; one that ends writes them.
  */
 export function createCredentialUses(deps: {
+  /** `credential.use`: it went to the upstream; `token.release`: to a proxy that sends by itself. */
+  action: Extract<AuditAction, 'credential.use' | 'token.release'>;
   store: Pick<AuditStore, 'insert'>;
   bus: Pick<Bus, 'publish'>;
   runtime: Runtime;
   log: Logger;
 }): CredentialUses {
-  const { store, bus, runtime, log } = deps;
+  const { action, store, bus, runtime, log } = deps;
   /** By the caller's credential, then by upstream. */
   let tallies = new Map<string, Map<string, Tally[]>>();
   const waiting: TimedEvent[] = [];
@@ -79,7 +82,7 @@ export function createCredentialUses(deps: {
     const at = runtime.now();
     for (const byUpstream of tallies.values())
       for (const few of byUpstream.values())
-        for (const tally of few) waiting.push({ id: newId(runtime, 'evt'), at, ...eventOf(tally) });
+        for (const tally of few) waiting.push({ id: newId(runtime, 'evt'), at, action, ...eventOf(tally) });
     tallies = new Map();
     const lost = waiting.splice(0, Math.max(0, waiting.length - MAX_WAITING)).length;
     if (lost > 0) log.error({ lost }, 'the database was away too long: the oldest credential uses are lost');
@@ -123,8 +126,7 @@ export function createCredentialUses(deps: {
   };
 }
 
-const eventOf = (tally: Tally): Omit<TimedEvent, 'id' | 'at'> => ({
-  action: 'credential.use',
+const eventOf = (tally: Tally): Omit<TimedEvent, 'id' | 'at' | 'action'> => ({
   userId: tally.userId,
   credentialId: tally.credentialId,
   address: tally.address,

@@ -31,6 +31,7 @@ export function compose(values: Values): Config {
       proxyHeader: values.trustProxyAuth
         ? { name: values.proxyUserHeader.toLowerCase(), from: values.trustedProxies }
         : null,
+      forward: { secrets: values.forwardAuthSecret, from: values.trustedProxies },
       jwt: [...values.jwtSecret.map(secret => jwtIssuer({ secret })), ...values.jwt.map(jwtIssuer)],
     },
     trustedProxies: values.trustedProxies,

@@ -154,7 +154,7 @@ export function createOptions(context: SchemaContext) {
       schema: is.ranges,
       default: [],
       form: 'list',
-      help: 'Addresses or CIDR ranges of proxies that are believed: where a request comes from (X-Forwarded-For) and, with trustProxyAuth, who sends it.',
+      help: 'Addresses or CIDR ranges of proxies that are believed: where a request comes from (X-Forwarded-For) and, with trustProxyAuth, who sends it; and from which alone `/auth/check` may be asked.',
     },
     {
       key: 'rateLimits',
@@ -162,6 +162,13 @@ export function createOptions(context: SchemaContext) {
       default: {},
       form: 'structured',
       help: 'How often sign-in, token and key routes may be called, and how many bad credentials may come from one address; see [operation](operation.md#rate-limits).',
+    },
+    {
+      key: 'forwardAuthSecret',
+      schema: is.proxySecrets,
+      default: [],
+      secret: true,
+      help: 'What a proxy shows at `/auth/check`, 32 characters or more; or a list of them. Without it nobody may ask there.',
     },
     {
       key: 'jwtSecret',

@@ -224,6 +224,19 @@ const REFUSALS: [name: string, given: Given, problems: string[]][] = [
     ],
   ],
   [
+    'a proxy secret that is short, or no header value',
+    { file: `forwardAuthSecret: [${'a1'.repeat(15)}, "${'ü'.repeat(32)}"]` },
+    [
+      'forwardAuthSecret[0]: expected 32 characters or more; make one with: openssl rand -hex 32 (sallyport.yaml:1:21)',
+      'forwardAuthSecret[1]: expected a key of visible ASCII characters, since it is sent in a header (sallyport.yaml:1:53)',
+    ],
+  ],
+  [
+    'a provider by the name of a path of the proxies',
+    { file: 'providers: [{ id: check, preset: google, clientId: a }]' },
+    ['providers[0].id: "check" is the gateway\'s own; expected another id (sallyport.yaml:1:15)'],
+  ],
+  [
     'a known JWT secret beyond loopback',
     { env: { JWT_SECRET_KEY: 'my-test-key-but-now-longer-than-32-bytes', SALLYPORT_LISTEN: '[::]:80' } },
     [

@@ -8,6 +8,8 @@ export type Report = (path: Path, message: string) => void;
 
 /** Ids that the gateway uses itself. */
 const RESERVED_UPSTREAMS = new Set(['whoami']);
+/** `/auth/check/…` is the proxies'. */
+const RESERVED_PROVIDERS = new Set(['check']);
 
 /**
  * What no single value can be blamed for. Reads values as they were written, so that one broken value hides no other problem;
@@ -19,6 +21,8 @@ export function checkTogether(raw: (key: string) => unknown, checked: Partial<Va
   refuseTwice('providers', providers, report);
   refuseTwice('upstreams', upstreams, report);
   providers.forEach((provider, index) => {
+    if (RESERVED_PROVIDERS.has(String(provider['id'])))
+      report(['providers', index, 'id'], `"${provider['id']}" is the gateway's own; expected another id`);
     checkProvider(provider, (key, message) => report(['providers', index, key], message));
   });
   upstreams.forEach((upstream, index) => {

@@ -234,6 +234,10 @@ export function createSchemas(context: SchemaContext) {
       list(secret('hmac'), 'a secret or a list of secrets'),
     ),
     rateLimits,
+    proxySecrets: z.preprocess(
+      value => (typeof value === 'string' ? [value] : value),
+      list(secret('proxy'), 'a secret or a list of secrets'),
+    ),
     providers: list(provider, 'a list of providers'),
     upstreams: list(upstream, 'a list of upstreams'),
     jwtIssuers: list(jwtIssuer, 'a list of issuers of JWTs'),

@@ -7,6 +7,8 @@ export type Purpose =
   | 'client'
   /** Sent in a request header. */
   | 'header'
+  /** Shown to us in a request header by a proxy: to be guessed by nobody, 32 bytes or more. */
+  | 'proxy'
   /** HS256 key: RFC 7518 §3.2 wants as many bytes as the hash has, 32. */
   | 'hmac'
   /** Seals what is stored: AES-256, exactly 32 bytes. */
@@ -82,8 +84,14 @@ function checked(secret: Secret, purpose: Purpose, exposed: boolean): Secret {
   if (purpose === 'hmac' && Buffer.byteLength(value) < 32) {
     throw new Refusal('expected 32 bytes or more (RFC 7518 §3.2); make one with: openssl rand -base64 32');
   }
+  if (purpose === 'proxy' && Buffer.byteLength(value) < 32) {
+    throw new Refusal('expected 32 characters or more; make one with: openssl rand -hex 32');
+  }
   // RFC 9110 §5.5: a field value holds visible ASCII, spaces and tabs; a line break would be a second header.
-  if (purpose === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) {
+  if (
+    (purpose === 'header' || purpose === 'proxy') &&
+    !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+  ) {
     throw new Refusal('expected a key of visible ASCII characters, since it is sent in a header');
   }
   if (exposed && (KNOWN_DEFAULT.test(value) || (purpose === 'seal' && new Set(keyBytes(value)).size < 8))) {

@@ -51,6 +51,8 @@ export interface Config {
     /** Null unless a trusted proxy may name the user. */
     readonly proxyHeader: { readonly name: string; readonly from: readonly string[] } | null;
     readonly jwt: readonly JwtIssuer[];
+    /** Which proxies may ask `/auth/check`: those that show a secret, from these addresses where any are named. No secret: none. */
+    readonly forward: { readonly secrets: readonly Secret[]; readonly from: readonly string[] };
   };
   /** Addresses and CIDR ranges of proxies whose `X-Forwarded-For` says where a request comes from. */
   readonly trustedProxies: readonly string[];

@@ -6,8 +6,29 @@ interface Series {
   readonly results: Map<Outcome['result'], Counter>;
 }
 
+/** What is counted, and under which names. */
+export interface CallSeries {
+  readonly calls: { readonly name: string; readonly help: string };
+  readonly seconds: { readonly name: string; readonly help: string };
+}
+
+export const CALLS: CallSeries = {
+  calls: { name: 'sallyport_calls_total', help: 'Calls by upstream and outcome.' },
+  seconds: {
+    name: 'sallyport_call_seconds',
+    help: 'Time from the head of a request to the end of its response.',
+  },
+};
+export const CHECKS: CallSeries = {
+  calls: { name: 'sallyport_checks_total', help: 'Questions of proxies by upstream and outcome.' },
+  seconds: { name: 'sallyport_check_seconds', help: 'Time to answer a proxy.' },
+};
+
 /** Counts calls by upstream and outcome; the series of an upstream are looked up once. */
-export function createCallMetrics(metrics: Metrics): { record(outcome: Outcome): void } {
+export function createCallMetrics(
+  metrics: Metrics,
+  { calls, seconds }: CallSeries = CALLS,
+): { record(outcome: Outcome): void } {
   const byUpstream = new Map<string, Series>();
 
   return {
@@ -15,20 +36,13 @@ export function createCallMetrics(metrics: Metrics): { record(outcome: Outcome):
       const id = upstream?.id ?? '';
       let series = byUpstream.get(id);
       if (series === undefined) {
-        const latency = metrics.histogram(
-          'sallyport_call_seconds',
-          'Time from the head of a request to the end of its response.',
-          { upstream: id },
-        );
+        const latency = metrics.histogram(seconds.name, seconds.help, { upstream: id });
         series = { latency, results: new Map() };
         byUpstream.set(id, series);
       }
       let counter = series.results.get(result);
       if (counter === undefined) {
-        counter = metrics.counter('sallyport_calls_total', 'Calls by upstream and outcome.', {
-          upstream: id,
-          result,
-        });
+        counter = metrics.counter(calls.name, calls.help, { upstream: id, result });
         series.results.set(result, counter);
       }
       counter.add();

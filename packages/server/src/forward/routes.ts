@@ -2,6 +2,8 @@ import type { AppError } from '../platform/errors.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
+import { type CheckDeps, createCheck } from './check.ts';
+import { CHECK } from './checked-request.ts';
 import type { Forward } from './forward.ts';
 import { listModels, type ModelListDeps } from './model-list.ts';
 import { findNamed } from './named.ts';
@@ -15,7 +17,17 @@ export interface ForwardRoute {
   readonly prefix: string;
   readonly handle: CallHandler;
   readonly refuse: (call: Call, error: AppError) => void;
+  /** Whether it proves its caller itself, by whatever name that one knows us. */
+  readonly anyHost?: boolean;
 }
+
+/** `/auth/check`, which is asked as often as anything is forwarded. */
+export const checkRoute = (deps: CheckDeps): ForwardRoute => ({
+  prefix: CHECK,
+  handle: createCheck(deps),
+  refuse: deps.answerProblem,
+  anyHost: true,
+});
 
 /** The data plane's prefixes and who answers them; the longest one that fits is taken. */
 export function forwardRoutes(

@@ -13,6 +13,8 @@ export interface DataPlaneRoute {
   handle(call: Call): void;
   /** Answers with an error from before it could be handled, in the shape that this prefix speaks. */
   refuse(call: Call, error: AppError): void;
+  /** Whether it may be asked under any Host: it proves its caller itself. */
+  readonly anyHost?: boolean;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -92,7 +94,7 @@ export function createHttpServer(deps: {
       refuseAmbiguousHead(req);
       refuseTrace(req);
       if (ending) refuseNewWork(url);
-      if (!PROBES.has(url)) deps.guardHost(req.headers.host);
+      if (!PROBES.has(url) && route?.anyHost !== true) deps.guardHost(req.headers.host);
       if (route === undefined) api.routing(req, res);
       else route.handle(call);
     } catch (error) {

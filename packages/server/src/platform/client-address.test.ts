@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAddressOf, networkOf } from './client-address.ts';
+import { createAddressOf, lastHop, networkOf } from './client-address.ts';
 
 const from = (remoteAddress: string | undefined, forwarded?: string) => ({
   remoteAddress,
@@ -39,4 +39,15 @@ test('a network is what one customer has: an IPv4 address, or the /64 of an IPv6
   assert.equal(networkOf('2001:db8:1:2::1'), networkOf('2001:0db8:1:2:ffff::'));
   assert.notEqual(networkOf('2001:db8:1:3::1'), networkOf('2001:db8:1:2::1'));
   assert.equal(networkOf('unknown'), 'unknown');
+});
+
+test('behind a proxy that has proved itself it is whom that one saw, and its own address where it does not say', () => {
+  const at = (forwarded?: string) =>
+    lastHop({
+      headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
+      remoteAddress: '10.0.0.1',
+    });
+  assert.equal(at('203.0.113.9, 2001:db8::1'), '2001:db8::1');
+  for (const said of [undefined, '', 'unknown', '203.0.113.9, ', '203.0.113.9, _hidden'])
+    assert.equal(at(said), '10.0.0.1', said);
 });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { inRanges } from './net.ts';
 
@@ -33,6 +34,15 @@ export function createAddressOf(trusted: readonly string[]): AddressOf {
     return address;
   };
 }
+
+/** The same where whoever is at the other end of the connection is trusted, and nobody before it: whom that one saw itself. */
+export const lastHop: AddressOf = ({ headers, remoteAddress }) => {
+  const hop = String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .at(-1)!
+    .trim();
+  return isIP(hop) === 0 ? (remoteAddress ?? NOWHERE) : hop;
+};
 
 /** Some proxies add the port: `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
 function bareAddress(hop: string): string | null {
