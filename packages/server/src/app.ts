@@ -55,8 +55,9 @@ import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf, lastHop } from './platform/client-address.ts';
-import { type Database, dbNow, openDatabase } from './platform/db/db.ts';
+import { type Database, openDatabase } from './platform/db/db.ts';
 import { migrate } from './platform/db/migrate.ts';
+import { assertAnswers, type Patience, reachDatabase } from './platform/db/reach.ts';
 import { every } from './platform/every.ts';
 import type { Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
@@ -78,6 +79,8 @@ import { createVault, type Vault } from './vault/vault.ts';
 
 /** How often what has expired is cleared away, milliseconds. */
 const PURGE = 10 * 60_000;
+/** An orchestrator's own patience with a probe is a second or a few (Kubernetes: 1), milliseconds. */
+const READY_WITHIN = 900;
 /** A grant that can no longer be used, and that nobody asked for in this time, is forgotten, milliseconds. */
 const UNUSED = 30 * 24 * 60 * 60_000;
 
@@ -97,12 +100,24 @@ export interface App extends Gateway {
  * opened first.
  * @throws AppError `config_invalid` when the database, the keys and the configuration do not fit together
  */
-export async function createApp(deps: { config: Config; runtime: Runtime; log: Logger }): Promise<App> {
+export async function createApp(deps: {
+  config: Config;
+  runtime: Runtime;
+  log: Logger;
+  /** For a database that does not answer yet; none for a command, whose person sees it and tries again. */
+  patience?: Patience;
+}): Promise<App> {
   const { config, runtime, log } = deps;
   const { publicUrl } = config;
   await using opening = new AsyncDisposableStack();
 
   const database = opening.use(openDatabase(config.store, runtime));
+  await reachDatabase(database, {
+    store: config.store,
+    patience: deps.patience ?? null,
+    runtime,
+    waiting: reason => log.warn({ reason }, 'the database does not answer yet; it is asked on'),
+  });
   await migrate(database);
   const { db } = database;
   const bus = createBus();
@@ -379,8 +394,8 @@ export async function createApp(deps: { config: Config; runtime: Runtime; log: L
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 
-  async function checkDatabase(): Promise<void> {
-    await db.selectNoFrom(dbNow.as('now')).execute();
+  function checkDatabase(): Promise<void> {
+    return assertAnswers(database, READY_WITHIN, runtime);
   }
 
   /** How many grants are sealed under a key that is not in the ring. */

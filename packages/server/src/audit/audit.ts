@@ -1,5 +1,6 @@
 import type { Bus } from '../platform/bus.ts';
 import { newId } from '../platform/crypto.ts';
+import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
@@ -8,14 +9,17 @@ import type { AuditStore, TimedEvent } from './audit-store.ts';
 /** How many events may wait for a database that is away before the oldest are dropped (and the log says so). */
 const MAX_WAITING = 10_000;
 const BATCH = 200;
+/** Between two tries at a database that is away, milliseconds. */
+const MIN_PAUSE = 250;
+const MAX_PAUSE = 5_000;
 
 export interface AuditTrail extends Audit, AsyncDisposable {
-  /** Resolves when everything recorded so far is stored or was given up. */
+  /** Resolves when everything recorded so far is stored; while the database is away that is when it is back. */
   flush(): Promise<void>;
 }
 
 /**
- * Collects events and writes them in batches, behind the requests that caused them.
+ * Collects events and writes them in batches, behind the requests that caused them. Those that find the database away wait for it.
  * @param deps.bus told when they can be read
  */
 export function createAudit(deps: {
@@ -28,18 +32,34 @@ export function createAudit(deps: {
   const waiting: TimedEvent[] = [];
   let writing: Promise<void> | null = null;
 
+  const over = new AbortController();
+
   async function write(): Promise<void> {
     await Promise.resolve();
-    while (waiting.length > 0) {
+    for (let pause = MIN_PAUSE; waiting.length > 0; ) {
       const batch = waiting.splice(0, BATCH);
       try {
-        await store.insert(batch);
+        await insert(batch);
+        pause = MIN_PAUSE;
         bus.publish({ topic: 'audit-stored' });
       } catch (error) {
         waiting.unshift(...batch);
         log.warn({ err: error, waiting: waiting.length }, 'audit events wait for the database');
-        return;
+        if (over.signal.aborted) return;
+        await runtime.sleep(pause, over.signal).catch(() => {});
+        pause = Math.min(2 * pause, MAX_PAUSE);
       }
+    }
+  }
+
+  /** @throws while the database is away. An event that it will never take is not to hold up those behind it. */
+  async function insert(batch: readonly TimedEvent[]): Promise<void> {
+    try {
+      await store.insert(batch);
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      if (batch.length > 1) for (const event of batch) await insert([event]);
+      else log.error({ err: error, action: batch[0]!.action }, 'an audit event cannot be stored and is lost');
     }
   }
 
@@ -60,6 +80,12 @@ export function createAudit(deps: {
       void flush();
     },
     flush,
-    [Symbol.asyncDispose]: flush,
+    /** One more try, without the patience of a gateway that goes on. */
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await flush();
+      if (waiting.length > 0)
+        log.error({ lost: waiting.length }, 'the database is away: audit events are lost');
+    },
   };
 }

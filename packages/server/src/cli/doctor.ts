@@ -3,6 +3,7 @@ import type { Config } from '../config/types.ts';
 import { checkProvider, checkPublicUrl, checkUpstream, type Finding, sealFinding } from '../http/checks.ts';
 import { openDatabase } from '../platform/db/db.ts';
 import { pendingMigrations } from '../platform/db/migrate.ts';
+import { reachDatabase } from '../platform/db/reach.ts';
 import { AppError } from '../platform/errors.ts';
 import { configOf, openGateway, type World } from './command.ts';
 
@@ -55,6 +56,7 @@ async function checkDatabase(config: Config, world: World): Promise<Finding> {
   }
   try {
     await using database = openDatabase(store, world.runtime);
+    await reachDatabase(database, { store, patience: null, runtime: world.runtime, waiting() {} });
     const pending = await pendingMigrations(database);
     if (pending.length === 0) return { what, found: `${name}, up to date` };
     return {

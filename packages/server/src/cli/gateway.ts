@@ -1,6 +1,7 @@
 import type { Config } from '../config/types.ts';
 import type { Keys } from '../identity/keys.ts';
 import type { UserStore } from '../identity/user-store.ts';
+import type { Patience } from '../platform/db/reach.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
@@ -25,4 +26,9 @@ export interface Gateway extends AsyncDisposable {
   };
 }
 
-export type CreateGateway = (deps: { config: Config; runtime: Runtime; log: Logger }) => Promise<Gateway>;
+export type CreateGateway = (deps: {
+  config: Config;
+  runtime: Runtime;
+  log: Logger;
+  patience?: Patience;
+}) => Promise<Gateway>;

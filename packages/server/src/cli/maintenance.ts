@@ -1,6 +1,7 @@
 import { printable, printYaml } from '../config/print.ts';
 import { openDatabase } from '../platform/db/db.ts';
 import { migrate } from '../platform/db/migrate.ts';
+import { reachDatabase } from '../platform/db/reach.ts';
 import { AppError } from '../platform/errors.ts';
 import { configOf, openGateway, type World } from './command.ts';
 
@@ -22,6 +23,12 @@ export async function printConfig(world: World, flags: Flags): Promise<void> {
 export async function migrateDatabase(world: World, flags: Flags): Promise<void> {
   const { config } = configOf(world, flags);
   await using database = openDatabase(config.store, world.runtime);
+  await reachDatabase(database, {
+    store: config.store,
+    patience: null,
+    runtime: world.runtime,
+    waiting() {},
+  });
   const applied = await migrate(database);
   world.out(
     applied.length === 0

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Config } from '../config/types.ts';
 import { holdStore } from '../platform/db/hold.ts';
 import { AppError } from '../platform/errors.ts';
-import { createLog } from '../platform/log.ts';
+import { createLog, type Logger } from '../platform/log.ts';
 import { configOf, type World } from './command.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -12,7 +12,8 @@ export async function serve(world: World, flags: Readonly<Record<string, unknown
   const log = createLog({ level: config.logLevel });
   // Before the gateway migrates what another one, of an older version, may be serving.
   using _held = holdStore(config.store, world.runtime);
-  await using gateway = await world.createGateway({ config, runtime: world.runtime, log });
+  await using gateway = await open(world, config, log);
+  if (gateway === null) return;
   const url = await listen(gateway, config);
   // Without a provider nobody could sign in: whoever sees this terminal is the first admin.
   const link = config.providers.length === 0 ? await gateway.adminLink() : null;
@@ -21,6 +22,17 @@ export async function serve(world: World, flags: Readonly<Record<string, unknown
   world.out(`${invitation}sallyport ready on ${url}\n`);
   if (!world.signal.aborted) await once(world.signal, 'abort');
   log.info(`told to stop: open requests get ${config.drain / 1_000} s`);
+}
+
+/** Null when the process is told to end while it waits for its database. */
+async function open(world: World, config: Config, log: Logger): Promise<Gateway | null> {
+  const { runtime, signal } = world;
+  try {
+    return await world.createGateway({ config, runtime, log, patience: { ms: config.storeWait, signal } });
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
 }
 
 const ADVICE: Record<string, (address: string) => string> = {

@@ -16,6 +16,7 @@ export function compose(values: Values): Config {
     publicUrl: values.publicUrl ?? new URL(`http://localhost:${listen.port}`),
     allowedHosts: values.allowedHosts,
     store: values.store,
+    storeWait: values.storeWait,
     dataDir: values.dataDir,
     encryptionKeys: values.encryptionKey,
     logLevel: values.logLevel,

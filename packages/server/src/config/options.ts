@@ -54,6 +54,12 @@ export function createOptions(context: SchemaContext) {
       help: '`sqlite:PATH` or `postgres://…`; relative paths start at the working directory.',
     },
     {
+      key: 'storeWait',
+      schema: is.duration,
+      default: '30s',
+      help: 'How long `serve` waits at its start for a database that does not answer yet.',
+    },
+    {
       key: 'dataDir',
       schema: is.text,
       default: './data',

@@ -32,6 +32,8 @@ export interface Config {
   readonly publicUrl: URL;
   readonly allowedHosts: readonly string[];
   readonly store: StoreUrl;
+  /** How long `serve` waits for a database that does not answer yet, milliseconds. */
+  readonly storeWait: number;
   readonly dataDir: string;
   /** Newest first; empty means the embedded key in `dataDir`. */
   readonly encryptionKeys: readonly Secret[];

@@ -53,6 +53,8 @@ export function logoutRoutes(deps: { logout: Logout }): FastifyPluginAsyncZod {
 /** OIDC Back-Channel Logout 1.0 section 2.8: 400 with an OAuth error for whatever is wrong with the request; null for what is wrong with us. */
 function refusalOnWire(error: FastifyError | AppError) {
   if (error instanceof AppError) {
+    // A gateway that cannot look is no fault of the request: the provider is to try again.
+    if (error.code === 'unavailable') return null;
     const status = error.code === 'provider_failed' ? error.status : 400;
     return { status, body: { error: 'invalid_request', error_description: error.message } };
   }

@@ -14,6 +14,8 @@ export type Db = Kysely<Tables>;
 export interface Database {
   readonly db: Db;
   readonly dialect: 'sqlite' | 'postgres';
+  /** Runs work whose queries may take their time; any other is given up after some seconds, so that nothing hangs with the database. */
+  unhurried<T>(work: () => Promise<T>): Promise<T>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -22,7 +24,10 @@ export const dbNow: RawBuilder<number> = sql<number>`now_ms()`;
 
 /** Opens a database; migrations are run apart, see `migrate.ts`. */
 export function openDatabase(store: StoreUrl, clock: { now(): number }): Database {
-  const dialect = store.dialect === 'sqlite' ? openSqlite(store.path, clock) : openPostgres(store.url);
+  const { dialect, unhurried } =
+    store.dialect === 'postgres'
+      ? openPostgres(store.url)
+      : { dialect: openSqlite(store.path, clock), unhurried: <T>(work: () => Promise<T>) => work() };
   const db = new Kysely<Tables>({ dialect });
-  return { db, dialect: store.dialect, [Symbol.asyncDispose]: () => db.destroy() };
+  return { db, dialect: store.dialect, unhurried, [Symbol.asyncDispose]: () => db.destroy() };
 }

@@ -22,6 +22,10 @@ interface Applied {
  */
 export async function migrate(database: Database): Promise<string[]> {
   const files = await migrationFiles(database.dialect);
+  return database.unhurried(() => apply(database, files));
+}
+
+function apply(database: Database, files: Awaited<ReturnType<typeof migrationFiles>>): Promise<string[]> {
   return database.db.transaction().execute(async tx => {
     if (database.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${LOCK})`.execute(tx);
     await sql`create table if not exists migrations (name text primary key, checksum text not null)`.execute(

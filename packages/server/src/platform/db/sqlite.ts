@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { CompiledQuery, SqliteDialect, type SqliteStatement } from 'kysely';
+import { databaseAway } from './away.ts';
 
 /** Takes the write lock at once: a read that later turns into a write would fail when the command line wrote in between. */
 class ImmediateSqliteDialect extends SqliteDialect {
@@ -43,12 +44,25 @@ export function openSqlite(path: string, clock: { now(): number }): SqliteDialec
   });
 }
 
+/** SQLite's result codes for a file that cannot be worked with just now: busy, locked, read-only, I/O error, full, cannot open. */
+const AWAY = new Set([5, 6, 8, 10, 13, 14]);
+
+function told<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const { errcode } = error as { errcode?: number };
+    // The low byte is the code, the others say more of it (SQLite, extended result codes).
+    throw errcode !== undefined && AWAY.has(errcode & 0xff) ? databaseAway(error) : error;
+  }
+}
+
 function adapt(statement: StatementSync): SqliteStatement {
   const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
   return {
     reader: statement.columns().length > 0,
-    all: parameters => statement.all(...values(parameters)),
-    run: parameters => statement.run(...values(parameters)),
+    all: parameters => told(() => statement.all(...values(parameters))),
+    run: parameters => told(() => statement.run(...values(parameters))),
     iterate: parameters => statement.iterate(...values(parameters)),
   };
 }
