@@ -7,22 +7,24 @@ import { createCredentialUses } from './audit/credential-use.ts';
 import { purgeAudit } from './audit/retention.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
+import { createEntryReader } from './config/entries.ts';
 import type { Config } from './config/types.ts';
 import { CHECKS, createCallMetrics } from './forward/call-metrics.ts';
 import { createCheckProof } from './forward/check-proof.ts';
-import { createEgress } from './forward/egress.ts';
 import { createFailing } from './forward/failing.ts';
 import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
 import { returnRoutes } from './forward/return-routes.ts';
 import { checkRoute, forwardRoutes } from './forward/routes.ts';
+import { createWays } from './forward/ways.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
 import { createApi } from './http/api.ts';
-import { checkProvider, checkPublicUrl, checkStored, checkUpstream, type Finding } from './http/checks.ts';
+import { checkProvider, type Finding } from './http/checks.ts';
 import { consoleRoutes } from './http/console.ts';
 import { findConsole } from './http/console-files.ts';
 import { createEvents } from './http/events.ts';
+import { createExamination } from './http/examination.ts';
 import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
 import { createGuesses } from './http/guesses.ts';
 import { checkRoutes, healthRoutes } from './http/health.ts';
@@ -58,14 +60,19 @@ import { createAddressOf, lastHop } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
 import { migrate } from './platform/db/migrate.ts';
 import { assertAnswers, type Patience, reachDatabase } from './platform/db/reach.ts';
+import { createDefinitionStore } from './platform/definitions/definition-store.ts';
 import { every } from './platform/every.ts';
 import type { Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
+import { isLoopbackHost } from './platform/net.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import type { Runtime } from './platform/runtime.ts';
 import { gatewayFor } from './terms/audit.ts';
+import { upstreamAdminRoutes } from './upstreams/admin-routes.ts';
+import { createProbe } from './upstreams/probe.ts';
 import { upstreamRoutes } from './upstreams/routes.ts';
+import { createUpstreamEdits } from './upstreams/upstream-edits.ts';
 import { createUpstreams } from './upstreams/upstreams.ts';
 import { createGrantStore } from './vault/grant-store.ts';
 import { loadKeyring } from './vault/keyring.ts';
@@ -83,6 +90,8 @@ const PURGE = 10 * 60_000;
 const READY_WITHIN = 900;
 /** A grant that can no longer be used, and that nobody asked for in this time, is forgotten, milliseconds. */
 const UNUSED = 30 * 24 * 60 * 60_000;
+/** What another process changed is known here within 5 s: with its jitter 4.4 s, the rest is the database's; milliseconds. */
+const LOOK_AGAIN = 3_500;
 
 /** A whole gateway, joined but not yet listening. */
 export interface App extends Gateway {
@@ -136,14 +145,27 @@ export async function createApp(deps: {
     runtime,
     insecureHttp: config.insecureHttp,
   });
-  const upstreams = createUpstreams(config.upstreams);
 
   const sealer = createSealer(
     loadKeyring({ keys: config.encryptionKeys, dataDir: config.dataDir, runtime, log }),
     runtime,
   );
   const grants = createGrantStore(db);
-  await assertKeysPresent(grants, sealer);
+  const reader = createEntryReader({
+    insecureHttp: config.insecureHttp,
+    exposed: !isLoopbackHost(config.listen.host),
+  });
+  const upstreams = createUpstreams({
+    configured: config.upstreams,
+    store: createDefinitionStore(db, 'upstream'),
+    sealer,
+    reader,
+    bus,
+    log,
+  });
+  const shelves = [upstreams.shelf];
+  await assertKeysPresent({ kids: sealingKeys }, sealer);
+  await upstreams.load();
   const endpoint = createTokenEndpoint({ configurationFor: servers.configurationFor, runtime });
   const refresh = opening.use(
     createRefresh({
@@ -169,10 +191,22 @@ export async function createApp(deps: {
       },
     }),
   );
-  const vault = createVault({ store: grants, sealer, refresh, endpoint, runtime, bus, audit, log, config });
+  const vault = createVault({
+    store: grants,
+    shelves,
+    sealer,
+    refresh,
+    endpoint,
+    runtime,
+    bus,
+    audit,
+    log,
+    config,
+  });
 
   const users = createUserStore(db, runtime);
-  const keys = createKeys({ store: createKeyStore(db), users, runtime, bus, audit });
+  const keyStore = createKeyStore(db);
+  const keys = createKeys({ store: keyStore, users, runtime, bus, audit });
   const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus, audit });
   const header = config.auth.proxyHeader;
   const proxyHeader = header === null ? null : createProxyHeader({ header, users, runtime, bus, audit });
@@ -235,14 +269,14 @@ export async function createApp(deps: {
     runtime,
     changed: upstreamId => bus.publish({ topic: 'upstream-turned', upstreamId }),
   });
-  const egress = opening.use(createEgress());
-  const transportTo = (upstream: { url: URL }) => egress.to(upstream.url);
+  const ways = opening.use(createWays({ configured: config.upstreams, upstreams, bus }));
   const forward = createForward({
     identity: { authenticate },
+    upstreams,
     guard: (principal, call) => guard(principal, call.req),
     may,
     vault,
-    transportTo,
+    transportTo: ways.to,
     bus,
     runtime,
     record(outcome: Outcome) {
@@ -281,6 +315,18 @@ export async function createApp(deps: {
     runtime,
   });
 
+  const upstreamEdits = createUpstreamEdits({ upstreams, reader, providers: () => config.providers });
+  const probe = createProbe({ dial: ways.dial, vault, runtime });
+
+  const examine = createExamination({
+    config,
+    checkDatabase,
+    unreadable,
+    providers: servers,
+    upstreams,
+    runtime,
+  });
+
   const standing = createStanding({ users, sessions, keys, runtime });
   const events = createEvents({
     bus,
@@ -308,12 +354,17 @@ export async function createApp(deps: {
       pages,
       events.routes,
       healthRoutes({ checkDatabase }),
-      checkRoutes({ examine, examineOne }),
+      checkRoutes({ examine, examineProvider }),
       metricsRoutes({ metrics }),
       identityRoutes({
         keys,
         sessions,
-        gateway: { name: 'Sallyport', version: manifest.version, publicUrl },
+        gateway: {
+          name: 'Sallyport',
+          version: manifest.version,
+          publicUrl,
+          features: ['edit-upstreams'],
+        },
         runtime,
       }),
       userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
@@ -324,6 +375,14 @@ export async function createApp(deps: {
       adminLinkRoutes({ adminLinks }),
       vaultRoutes({ vault, upstreams, may, providers: config.providers }),
       upstreamRoutes({ upstreams, may, vault, failing, publicUrl, runtime }),
+      upstreamAdminRoutes({
+        upstreams,
+        edits: upstreamEdits,
+        probe,
+        keysLimitedTo: keyStore.limitedTo,
+        openCalls: forward.open,
+        audit,
+      }),
       auditRoutes({ store: auditStore }),
     ],
   });
@@ -337,7 +396,7 @@ export async function createApp(deps: {
         upstreams,
         may,
         vault,
-        transportTo,
+        transportTo: ways.to,
         used: uses.count,
         runtime,
         log,
@@ -361,6 +420,7 @@ export async function createApp(deps: {
     database,
     audit,
     identity: { keys, users, sessions },
+    upstreams,
     vault: {
       storeGrant: vault.storeGrant,
       rotate: signal => vault.rotate({ signal }),
@@ -383,6 +443,7 @@ export async function createApp(deps: {
           { runtime, log },
         ),
       );
+      open.use(every(LOOK_AGAIN, 'looking for changed upstreams', upstreams.load, { runtime, log }));
       open.use(server);
       // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.
       open.use(events);
@@ -398,28 +459,18 @@ export async function createApp(deps: {
     return assertAnswers(database, READY_WITHIN, runtime);
   }
 
-  /** How many grants are sealed under a key that is not in the ring. */
+  /** Which keys the stored records need. */
+  async function sealingKeys(): Promise<{ kid: string; count: number }[]> {
+    return (await Promise.all([grants, ...shelves].map(shelf => shelf.kids()))).flat();
+  }
+
+  /** How many records are sealed under a key that is not in the ring. */
   async function unreadable(): Promise<number> {
-    const lost = (await grants.kids()).filter(({ kid }) => !sealer.kids.has(kid));
+    const lost = (await sealingKeys()).filter(({ kid }) => !sealer.kids.has(kid));
     return lost.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** What `sallyport doctor` looks at, from within. */
-  async function examine(): Promise<Finding[]> {
-    const found = await Promise.all([
-      checkPublicUrl(config),
-      checkStored({ store: config.store, checkDatabase, unreadable }),
-      ...config.providers.map(provider => checkProvider(provider, config, runtime)),
-      ...config.upstreams.map(checkUpstream),
-    ]);
-    return found.flat();
-  }
-
-  function examineOne(what: 'upstreams' | 'providers', id: string): Promise<Finding[]> | null {
-    if (what === 'upstreams') {
-      const upstream = upstreams.find(id);
-      return upstream === undefined ? null : checkUpstream(upstream).then(finding => [finding]);
-    }
+  function examineProvider(id: string): Promise<Finding[]> | null {
     const provider = config.providers.find(one => one.id === id);
     return provider === undefined ? null : checkProvider(provider, config, runtime);
   }

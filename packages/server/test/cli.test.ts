@@ -112,7 +112,7 @@ test('a gateway without the key that sealed its grants refuses to start and says
   const store = `sqlite:${join(first.directory, 'sallyport.db')}`;
   await assert.rejects(
     startGateway(t, { config: { ...rest, encryptionKey: [key()] }, directory: first.directory, store }),
-    /stored grants were sealed by keys that are not here/,
+    /stored grants or secrets were sealed by keys that are not here/,
   );
 });
 

@@ -145,6 +145,7 @@ test('on the warm path a GET reaches its transport in the same tick', async t =>
     identity: { authenticate: () => principal('alice') },
     guard: () => {},
     may: () => true,
+    upstreams: { find: () => up },
     vault: { credentialFor: () => null, renew: async () => null },
     transportTo: () => ({ send: out => void sent.push(`${out.method} ${out.path}`) }),
     record: () => {},

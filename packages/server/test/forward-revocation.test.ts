@@ -52,6 +52,40 @@ test('a stream whose key, session or user is taken back breaks off at once, upst
   }
 });
 
+test('the streams of an upstream that is removed, or that their caller may use no more, break off; others go on', async t => {
+  const { stream, real, bus, known } = await planeOfStreams(t);
+  const [alice, bob] = [await stream(bearer('alice')), await stream(bearer('bob'))];
+  const before = known.get('up')!;
+  known.set('up', { ...before, access: { everyone: false, users: ['bob'], groups: [] } });
+  bus.publish({ topic: 'upstream-changed', upstreamId: 'up' });
+  await alice.ended;
+  assert.ok(alice.failed(), 'an error, not an end');
+  await eventually(() => real.busy === 1);
+  known.delete('up');
+  bus.publish({ topic: 'upstream-changed', upstreamId: 'other' });
+  for (let n = 0; n < 20; n++) await new Promise(resolve => setImmediate(resolve));
+  assert.equal(real.busy, 1);
+  bus.publish({ topic: 'upstream-changed', upstreamId: 'up' });
+  await bob.ended;
+  await eventually(() => real.busy === 0);
+});
+
+test('a call whose upstream is removed while its credential is fetched is not sent', async t => {
+  const { url, real, known, vault } = await planeOfStreams(t);
+  const asked = Promise.withResolvers<void>();
+  const given = Promise.withResolvers<null>();
+  vault.credentialFor = () => {
+    asked.resolve();
+    return given.promise;
+  };
+  const answer = fetch(`${url}/u/up/x`, { headers: bearer('alice') });
+  await asked.promise;
+  known.delete('up');
+  given.resolve(null);
+  assert.equal((await answer).status, 404);
+  assert.equal(real.requests.length, 0);
+});
+
 test('the streams of others, and of a user who may still call, go on', async t => {
   const { stream, real, bus, disabled } = await planeOfStreams(t);
   await stream(bearer('bob'));

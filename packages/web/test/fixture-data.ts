@@ -157,6 +157,7 @@ export function lists() {
         },
         access: { everyone: false, users: [], groups: ['engineering'] },
         source: 'file',
+        problem: null,
       },
       {
         id: 'tracker',
@@ -174,6 +175,7 @@ export function lists() {
         },
         access: { everyone: true, users: [], groups: [] },
         source: 'database',
+        problem: null,
       },
       {
         id: 'payroll',
@@ -184,6 +186,7 @@ export function lists() {
         credential: { use: 'key', header: 'x-api-key', scheme: '', has_key: true },
         access: { everyone: false, users: ['ada@corp.example'], groups: ['finance'] },
         source: 'database',
+        problem: null,
       },
     ],
     providers: [

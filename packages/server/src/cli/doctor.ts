@@ -5,6 +5,7 @@ import { openDatabase } from '../platform/db/db.ts';
 import { pendingMigrations } from '../platform/db/migrate.ts';
 import { reachDatabase } from '../platform/db/reach.ts';
 import { AppError } from '../platform/errors.ts';
+import type { Upstream } from '../terms/upstream.ts';
 import { configOf, openGateway, type World } from './command.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -17,7 +18,6 @@ export async function doctor(world: World, flags: Flags): Promise<number> {
       checkPublicUrl(config),
       checkState(world, flags, config),
       ...config.providers.map(provider => checkProvider(provider, config, world.runtime)),
-      ...config.upstreams.map(checkUpstream),
     ])
   ).flat();
   for (const { what, found, advice } of findings) {
@@ -28,13 +28,17 @@ export async function doctor(world: World, flags: Flags): Promise<number> {
   return findings.some(finding => finding.advice !== undefined) ? 1 : 0;
 }
 
-/** The database, and when it is well, whether what it holds can be opened. */
+/** The database, and when it is well, whether what it holds can be opened, and the upstreams; without it, those of the file. */
 async function checkState(world: World, flags: Flags, config: Config): Promise<Finding[]> {
   const database = await checkDatabase(config, world);
-  if (database.advice !== undefined) return [database];
+  if (database.advice !== undefined) return [database, ...(await checkUpstreams(config.upstreams))];
   try {
     await using gateway = await openGateway(world, flags);
-    return [database, sealFinding(await gateway.vault.unreadable())];
+    return [
+      database,
+      sealFinding(await gateway.vault.unreadable()),
+      ...(await checkUpstreams(gateway.upstreams.list())),
+    ];
   } catch (error) {
     return [
       database,
@@ -43,9 +47,13 @@ async function checkState(world: World, flags: Flags, config: Config): Promise<F
         found: messageOf(error),
         advice: 'Put the key back that this database was used with, or restore both from one backup.',
       },
+      ...(await checkUpstreams(config.upstreams)),
     ];
   }
 }
+
+const checkUpstreams = (upstreams: readonly Upstream[]): Promise<Finding[]> =>
+  Promise.all(upstreams.map(checkUpstream));
 
 async function checkDatabase(config: Config, world: World): Promise<Finding> {
   const { store } = config;

@@ -5,6 +5,7 @@ import type { Patience } from '../platform/db/reach.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
+import type { Upstream } from '../terms/upstream.ts';
 
 /** What the command line needs of the gateway; `app.ts` is it. */
 export interface Gateway extends AsyncDisposable {
@@ -18,6 +19,8 @@ export interface Gateway extends AsyncDisposable {
     readonly keys: Pick<Keys, 'create' | 'list' | 'revoke'>;
     readonly users: Pick<UserStore, 'get' | 'byEmail' | 'list' | 'create' | 'makeAdmin'>;
   };
+  /** Those of the configuration file, and those that admins added. */
+  readonly upstreams: { list(): readonly Upstream[] };
   readonly vault: {
     /** Seals everything anew under the newest key; begins where an interrupted run ended. @returns how many records */
     rotate(signal: AbortSignal): Promise<number>;

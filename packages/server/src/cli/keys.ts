@@ -1,11 +1,10 @@
-import type { ReadConfig } from '../config/config.ts';
 import { Refusal } from '../config/problems.ts';
 import { parseDuration } from '../config/values.ts';
 import type { Key } from '../identity/key-store.ts';
 import type { User } from '../identity/user-store.ts';
 import { AppError } from '../platform/errors.ts';
 import { commandLine } from '../terms/audit.ts';
-import { configOf, openGateway, type World } from './command.ts';
+import { openGateway, type World } from './command.ts';
 import type { Gateway } from './gateway.ts';
 import { table } from './table.ts';
 
@@ -21,8 +20,8 @@ export interface CreateKeyFlags {
 /** Prints the new key and nothing else, so that a script can keep it. */
 export async function createKey(world: World, flags: CreateKeyFlags): Promise<void> {
   const expiresAt = flags.expires === undefined ? null : world.runtime.now() + durationOf(flags.expires);
-  const scope = scopeOf(configOf(world, flags), flags.upstream);
   await using gateway = await openGateway(world, flags);
+  const scope = scopeOf(gateway, flags.upstream);
   const user = (await findUser(gateway, flags.user)) ?? (await makeUser(gateway, flags.user, world));
   if (flags.admin && !user.admin) {
     await gateway.identity.users.makeAdmin(user.id);
@@ -97,14 +96,14 @@ function durationOf(text: string): number {
   }
 }
 
-function scopeOf({ config }: ReadConfig, wanted: readonly string[] | undefined): readonly string[] | null {
+function scopeOf({ upstreams }: Gateway, wanted: readonly string[] | undefined): readonly string[] | null {
   if (wanted === undefined) return null;
-  const known = config.upstreams.map(upstream => upstream.id);
+  const known = upstreams.list().map(upstream => upstream.id);
   const unknown = wanted.find(id => !known.includes(id));
   if (unknown !== undefined) {
     throw new AppError(
       'bad_request',
-      `--upstream: there is no upstream ${unknown}; expected one of ${known.join(', ') || '(none is configured)'}`,
+      `--upstream: there is no upstream ${unknown}; expected one of ${known.join(', ') || '(there is none)'}`,
     );
   }
   return wanted;

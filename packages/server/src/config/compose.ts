@@ -76,7 +76,7 @@ const jwtIssuer = (values: JwtIssuerValues): JwtIssuer => ({
   matchEmail: values.matchEmail ?? values.secret !== undefined,
 });
 
-function composeProvider(values: ProviderValues, responseMode: Provider['responseMode']): Provider {
+export function composeProvider(values: ProviderValues, responseMode: Provider['responseMode']): Provider {
   const shorthand = PRESETS.find(preset => preset === values.issuer);
   const known = presetOf(values.preset ?? shorthand, values.tenant);
   const endpoints = known.endpoints || values.endpoints ? { ...known.endpoints, ...values.endpoints } : null;
@@ -101,7 +101,7 @@ function composeProvider(values: ProviderValues, responseMode: Provider['respons
   };
 }
 
-function composeUpstream(values: UpstreamValues): Upstream {
+export function composeUpstream(values: UpstreamValues): Upstream {
   const url = new URL(values.url);
   url.pathname = url.pathname.replace(/\/+$/, '');
   return {

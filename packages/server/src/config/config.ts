@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { isLoopbackHost } from '../platform/net.ts';
 import { compose } from './compose.ts';
 import { createOptions, type Values } from './options.ts';
-import { ConfigError, type Path, pathText } from './problems.ts';
+import { ConfigError, type Path, pathText, reportIssue } from './problems.ts';
 import { checkTogether } from './rules.ts';
 import { createSecretReader } from './secrets.ts';
 import { readSources, type Setting, unknownVariables } from './sources.ts';
@@ -96,29 +96,13 @@ function checkEach(
   for (const option of options) {
     const result = parse(option);
     if (result.success) values[option.key] = result.data;
-    else for (const issue of result.error.issues) reportIssue(option.key, issue, report);
+    else for (const issue of result.error.issues) reportIssue([option.key], issue, report);
   }
   return {
     values: values as Partial<Values>,
     followed: secrets.followed,
     options: options as readonly { key: keyof Values; default?: unknown }[],
   };
-}
-
-function reportIssue(
-  key: string,
-  issue: z.core.$ZodIssue,
-  report: (path: Path, message: string) => void,
-): void {
-  const path = [key, ...(issue.path as (string | number)[])];
-  if (issue.code !== 'unrecognized_keys') {
-    report(path, issue.message);
-    return;
-  }
-  const lines = issue.message.split('\n');
-  issue.keys.forEach((unknown, index) => {
-    report([...path, unknown], lines[index]!);
-  });
 }
 
 function findFile(

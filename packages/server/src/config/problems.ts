@@ -1,7 +1,11 @@
+import type { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 
 /** Where in the configuration: `['upstreams', 1, 'url']`. */
 export type Path = readonly (string | number)[];
+
+/** Reports one problem at a path. */
+export type Report = (path: Path, message: string) => void;
 
 /** What a reader of a value found wrong with it; says what was expected, never what was given (it may be a secret). */
 export class Refusal extends Error {}
@@ -28,6 +32,19 @@ export function pathText(path: Path): string {
     if (typeof step === 'number') return `${text}[${step}]`;
     return text === '' ? step : `${text}.${step}`;
   }, '');
+}
+
+/** What zod found wrong below a path; each unknown key is a problem of its own. */
+export function reportIssue(at: Path, issue: z.core.$ZodIssue, report: Report): void {
+  const path = [...at, ...(issue.path as (string | number)[])];
+  if (issue.code !== 'unrecognized_keys') {
+    report(path, issue.message);
+    return;
+  }
+  const lines = issue.message.split('\n');
+  issue.keys.forEach((unknown, index) => {
+    report([...path, unknown], lines[index]!);
+  });
 }
 
 /** `; did you mean "upstreams"?`, when one of the known names is near enough to be a slip of the hand. */

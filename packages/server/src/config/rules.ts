@@ -1,10 +1,7 @@
 import { isLoopbackHost } from '../platform/net.ts';
 import type { Values } from './options.ts';
 import { PRESETS } from './presets.ts';
-import type { Path } from './problems.ts';
-
-/** Reports one problem at a path. */
-export type Report = (path: Path, message: string) => void;
+import type { Report } from './problems.ts';
 
 /** Ids that the gateway uses itself. */
 const RESERVED_UPSTREAMS = new Set(['whoami']);
@@ -21,27 +18,11 @@ export function checkTogether(raw: (key: string) => unknown, checked: Partial<Va
   refuseTwice('providers', providers, report);
   refuseTwice('upstreams', upstreams, report);
   providers.forEach((provider, index) => {
-    if (RESERVED_PROVIDERS.has(String(provider['id'])))
-      report(['providers', index, 'id'], `"${provider['id']}" is the gateway's own; expected another id`);
-    checkProvider(provider, (key, message) => report(['providers', index, key], message));
+    checkProvider(provider, (path, message) => report(['providers', index, ...path], message));
   });
+  const ids = providers.map(provider => provider['id']);
   upstreams.forEach((upstream, index) => {
-    if (RESERVED_UPSTREAMS.has(String(upstream['id'])))
-      report(['upstreams', index, 'id'], `"${upstream['id']}" is the gateway's own; expected another id`);
-    if (upstream['models'] !== undefined && ['openapi', 'http'].includes(String(upstream['kind']))) {
-      report(
-        ['upstreams', index, 'models'],
-        `expected only where kind is openai, and it is ${upstream['kind']}`,
-      );
-    }
-    const named = entry(upstream['credential'])['provider'];
-    if (typeof named === 'string' && !providers.some(provider => provider['id'] === named)) {
-      const ids = providers.map(provider => provider['id']).join(', ');
-      report(
-        ['upstreams', index, 'credential', 'provider'],
-        `expected the id of a provider (${ids === '' ? 'there is none' : ids})`,
-      );
-    }
+    checkUpstream(upstream, ids, (path, message) => report(['upstreams', index, ...path], message));
   });
   entries(raw('jwt')).forEach((issuer, index) => {
     const count = ['jwksUrl', 'secret'].filter(key => issuer[key] !== undefined).length;
@@ -55,30 +36,47 @@ export function checkTogether(raw: (key: string) => unknown, checked: Partial<Va
   checkCallers(checked, report);
 }
 
-function checkProvider(provider: Entry, report: (key: string, message: string) => void): void {
+/** @param providers ids that the upstream's rule may name */
+export function checkUpstream(upstream: Entry, providers: readonly unknown[], report: Report): void {
+  if (RESERVED_UPSTREAMS.has(String(upstream['id'])))
+    report(['id'], `"${upstream['id']}" is the gateway's own; expected another id`);
+  if (upstream['models'] !== undefined && ['openapi', 'http'].includes(String(upstream['kind'])))
+    report(['models'], `expected only where kind is openai, and it is ${upstream['kind']}`);
+  const named = entry(upstream['credential'])['provider'];
+  if (typeof named === 'string' && !providers.includes(named)) {
+    report(
+      ['credential', 'provider'],
+      `expected the id of a provider (${providers.length === 0 ? 'there is none' : providers.join(', ')})`,
+    );
+  }
+}
+
+export function checkProvider(provider: Entry, report: Report): void {
+  if (RESERVED_PROVIDERS.has(String(provider['id'])))
+    report(['id'], `"${provider['id']}" is the gateway's own; expected another id`);
   const issuer = provider['issuer'];
   const shorthand = PRESETS.find(preset => preset === issuer);
   const preset = provider['preset'] ?? shorthand;
   if (provider['preset'] !== undefined && shorthand !== undefined && provider['preset'] !== shorthand) {
-    report('issuer', `expected the issuer's URL, or no issuer: preset says ${provider['preset']} already`);
+    report(['issuer'], `expected the issuer's URL, or no issuer: preset says ${provider['preset']} already`);
   }
   if (preset === 'microsoft' && provider['tenant'] === undefined && (issuer === undefined || shorthand)) {
-    report('tenant', 'missing; expected the directory (tenant) id, a UUID, for preset microsoft');
+    report(['tenant'], 'missing; expected the directory (tenant) id, a UUID, for preset microsoft');
   }
   if (preset !== 'microsoft' && provider['tenant'] !== undefined)
-    report('tenant', 'expected only with preset microsoft');
+    report(['tenant'], 'expected only with preset microsoft');
   const endpoints = entry(provider['endpoints']);
   if (preset === undefined && provider['protocol'] === 'oauth2') {
     for (const key of ['authorization', 'token', 'userinfo']) {
       if (endpoints[key] === undefined)
-        report('endpoints', `expected ${key}, since protocol oauth2 has no discovery`);
+        report(['endpoints'], `expected ${key}, since protocol oauth2 has no discovery`);
     }
   } else if (preset === undefined && issuer === undefined) {
-    report('issuer', `missing; expected an issuer's URL, or one of ${PRESETS.join(', ')}`);
+    report(['issuer'], `missing; expected an issuer's URL, or one of ${PRESETS.join(', ')}`);
   }
   if (provider['endpoints'] !== undefined && provider['protocol'] !== 'oauth2' && preset !== 'github') {
     report(
-      'endpoints',
+      ['endpoints'],
       'expected only with protocol oauth2; an issuer of OpenID Connect is asked for its own',
     );
   }

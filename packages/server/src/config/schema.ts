@@ -238,6 +238,8 @@ export function createSchemas(context: SchemaContext) {
       value => (typeof value === 'string' ? [value] : value),
       list(secret('proxy'), 'a secret or a list of secrets'),
     ),
+    provider,
+    upstream,
     providers: list(provider, 'a list of providers'),
     upstreams: list(upstream, 'a list of upstreams'),
     jwtIssuers: list(jwtIssuer, 'a list of issuers of JWTs'),
@@ -245,7 +247,7 @@ export function createSchemas(context: SchemaContext) {
 }
 
 export type Schemas = ReturnType<typeof createSchemas>;
-export type ProviderValues = z.output<Schemas['providers']>[number];
-export type UpstreamValues = z.output<Schemas['upstreams']>[number];
+export type ProviderValues = z.output<Schemas['provider']>;
+export type UpstreamValues = z.output<Schemas['upstream']>;
 export type RateLimitValues = z.output<Schemas['rateLimits']>;
 export type JwtIssuerValues = z.output<Schemas['jwtIssuers']>[number];

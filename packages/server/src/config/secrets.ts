@@ -18,16 +18,32 @@ export type Purpose =
 const KNOWN_DEFAULT =
   /^(?:my-test-.*|change[-_ ]?(?:me|it|this).*|replace[-_ ]?(?:me|this).*|(?:your|my)[-_ ](?:secret|key|jwt|token|password).*|<.*>|\$\{.*\}|secret|password|passw0rd|admin|default|test|token|example|insecure|dummy|placeholder|(.)\1*|0123456789abcdef.*|(.{2,8})\2+)$/i;
 
+/** Reads secrets as they stand: who may write them is not to be handed the variables and files of this machine. */
+export const createPlainSecretReader = (deps: { exposed: boolean }): SecretReader =>
+  createSecretReader({
+    ...deps,
+    env: {},
+    readFile: () => '',
+    references: false,
+  });
+
 /** Follows `env:NAME` and `file:PATH`; anything else is the secret itself. */
 export function createSecretReader(deps: {
   env: Readonly<Record<string, string | undefined>>;
   readFile: (path: string) => string;
   /** Whether others than this machine reach the listener: rule 9 then refuses known defaults. */
   exposed: boolean;
+  /** False: `env:` and `file:` are refused. */
+  references?: boolean;
 }) {
   const followed = new Set<string>();
 
   function text(reference: string): { text: string; source: string } {
+    if (deps.references === false && /^(env|file):/.test(reference)) {
+      throw new Refusal(
+        'expected the secret itself, since env: and file: are followed in the configuration file only',
+      );
+    }
     if (reference.startsWith('env:')) {
       const name = reference.slice(4);
       followed.add(name);

@@ -1,23 +1,39 @@
+import type { LookupFunction } from 'node:net';
 import { type Dispatcher, Pool } from 'undici';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
 
 /** Connections to upstreams over the network: one pool an origin, shared by the upstreams that live there. */
 export interface Egress extends AsyncDisposable {
   to(url: URL): Transport;
+  /** Closes the pools of all other origins, each when its last call has ended. */
+  retain(origins: ReadonlySet<string>): void;
+}
+
+interface Way {
+  readonly pool: Pool;
+  readonly transport: Transport;
+  closed: boolean;
 }
 
 /** How long a stream may be silent; model answers think for minutes, and a client that left is noticed without it. */
 const BODY_TIMEOUT = 15 * 60_000;
 
-/** @param options.connections at most, to one origin; further requests wait. The default holds more streams than the file limit of a process. */
-export function createEgress(options: { connections?: number; connectTimeout?: number } = {}): Egress {
-  const transports = new Map<string, { pool: Pool; transport: Transport }>();
+/**
+ * @param options.connections at most, to one origin; further requests wait. The default holds more streams than the file limit of a process.
+ * @param options.lookup how names are resolved, where not as the system does it
+ */
+export function createEgress(
+  options: { connections?: number; connectTimeout?: number; lookup?: LookupFunction } = {},
+): Egress {
+  const ways = new Map<string, Way>();
   /** An upstream's URL is one object for all its life, and reading an origin costs more than looking it up. */
-  const known = new WeakMap<URL, Transport>();
+  const known = new WeakMap<URL, Way>();
+  /** Waiting for their last calls. */
+  const closing = new Set<Way>();
 
-  function open(url: URL): Transport {
-    const shared = transports.get(url.origin);
-    if (shared) return shared.transport;
+  function open(url: URL): Way {
+    const shared = ways.get(url.origin);
+    if (shared) return shared;
     const pool = new Pool(url.origin, {
       connections: options.connections ?? 20_000,
       pipelining: 1,
@@ -25,7 +41,10 @@ export function createEgress(options: { connections?: number; connectTimeout?: n
       allowH2: false,
       // Less than any server's own (uvicorn's is 5 s): a connection that it closes just then would cost a request, since none is sent twice.
       keepAliveTimeout: 4_000,
-      connectTimeout: options.connectTimeout ?? 10_000,
+      connect: {
+        timeout: options.connectTimeout ?? 10_000,
+        ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+      },
       bodyTimeout: BODY_TIMEOUT,
       // Ours is streamed: nothing is held, so its length needs no limit.
       maxResponseSize: -1,
@@ -33,18 +52,31 @@ export function createEgress(options: { connections?: number; connectTimeout?: n
     const transport: Transport = {
       send: (request, receiver) => dispatch(pool, url.host, request, receiver),
     };
-    transports.set(url.origin, { pool, transport });
-    return transport;
+    const way = { pool, transport, closed: false };
+    ways.set(url.origin, way);
+    return way;
   }
 
   return {
     to(url) {
-      let transport = known.get(url);
-      if (transport === undefined) known.set(url, (transport = open(url)));
-      return transport;
+      let way = known.get(url);
+      if (way === undefined || way.closed) known.set(url, (way = open(url)));
+      return way.transport;
+    },
+    retain(origins) {
+      for (const [origin, way] of ways) {
+        if (origins.has(origin)) continue;
+        ways.delete(origin);
+        way.closed = true;
+        closing.add(way);
+        void way.pool
+          .close()
+          .catch(() => {})
+          .finally(() => closing.delete(way));
+      }
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...transports.values()].map(({ pool }) => pool.destroy()));
+      await Promise.all([...ways.values(), ...closing].map(({ pool }) => pool.destroy()));
     },
   };
 }

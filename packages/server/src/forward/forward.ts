@@ -25,6 +25,8 @@ export interface ForwardDeps {
   /** Refuses an ambient credential (a cookie) that another site may have put to use. */
   guard(principal: Principal, call: Call): void;
   may(principal: Principal, upstream: Upstream): boolean;
+  /** As it is known now. */
+  upstreams: { find(id: string): Upstream | undefined };
   vault: {
     credentialFor(principal: Principal, upstream: Upstream): Credential | null | Promise<Credential | null>;
     /** Something newer than a credential that the upstream refused, or null. */
@@ -46,6 +48,8 @@ export interface Forward {
    * @param answer renders an error of ours, in the shape this surface speaks
    */
   handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void;
+  /** Calls under way to an upstream, in this process. */
+  open(upstreamId: string): number;
 }
 
 /** The sentence: authenticate → find → authorize → credential → send → record. */
@@ -67,7 +71,14 @@ export function createForward(deps: ForwardDeps): Forward {
     );
   }
 
-  const live = createLiveCalls({ bus: deps.bus, authenticate, authorize });
+  /** An upstream can be changed or removed while a call to it is prepared, or under way. */
+  function authorizeNow(principal: Principal, { id }: Upstream): void {
+    const upstream = deps.upstreams.find(id);
+    if (upstream === undefined) throw new AppError('not_found', `The upstream ${id} was removed.`);
+    authorize(principal, upstream);
+  }
+
+  const live = createLiveCalls({ bus: deps.bus, authenticate, authorize: authorizeNow });
 
   function handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void {
     let principal: Principal | null = null;
@@ -114,6 +125,7 @@ export function createForward(deps: ForwardDeps): Forward {
 
     function send(who: Principal, destination: Destination, credential: Credential | null): void {
       const { upstream, path } = destination;
+      if (deps.upstreams.find(upstream.id) !== upstream) authorizeNow(who, upstream);
       const renewable = credential !== null && credential.source !== null;
       const refused = () => void again(passage, destination, credential!).catch(fail);
       const first = new Exchange(call, upstream, renewable ? refused : null, end);
@@ -154,7 +166,7 @@ export function createForward(deps: ForwardDeps): Forward {
     }
   }
 
-  return { authenticate, handle };
+  return { authenticate, handle, open: live.count };
 }
 
 /** A small body is gathered, so that it leaves in one piece (performance.md rule 3). */

@@ -19,22 +19,24 @@ export interface LiveCall {
 export interface LiveCalls {
   enter(live: LiveCall): void;
   leave(live: LiveCall): void;
+  /** How many there are to an upstream, in this process. */
+  count(upstreamId: string): number;
 }
 
 /**
- * Ends calls whose caller may no longer make them (rule 7): at news about a session, key or user, each of its calls is looked at
+ * Ends calls whose caller may no longer make them (rule 7): at news about a session, key, user or upstream, each of its calls is looked at
  * as if it came now, and cut off when it would be refused.
  */
 export function createLiveCalls(deps: {
   bus: Pick<Bus, 'subscribe'>;
   authenticate(call: Call): Principal | Promise<Principal>;
-  /** @throws AppError */
+  /** @throws AppError when the upstream, as it is now, is not this principal's to use */
   authorize(principal: Principal, upstream: Upstream): void;
 }): LiveCalls {
   const all = new Set<LiveCall>();
 
   deps.bus.subscribe(notice => {
-    for (const live of all) if (concerns(notice, live.principal)) void lookAgain(live);
+    for (const live of all) if (concerns(notice, live)) void lookAgain(live);
   });
 
   async function lookAgain(live: LiveCall): Promise<void> {
@@ -43,7 +45,7 @@ export function createLiveCalls(deps: {
     } catch (thrown) {
       const error = asAppError(thrown);
       // A database that is away says nothing about the caller.
-      if (error.status !== 401 && error.status !== 403) return;
+      if (![401, 403, 404].includes(error.status)) return;
       live.refusal = error;
       live.exchange.cut(error);
     }
@@ -52,10 +54,15 @@ export function createLiveCalls(deps: {
   return {
     enter: live => void all.add(live),
     leave: live => void all.delete(live),
+    count(upstreamId) {
+      let count = 0;
+      for (const { upstream } of all) if (upstream.id === upstreamId) count += 1;
+      return count;
+    },
   };
 }
 
-function concerns(notice: Notice, principal: Principal): boolean {
+function concerns(notice: Notice, { principal, upstream }: LiveCall): boolean {
   switch (notice.topic) {
     case 'session-ended':
       return principal.credentialId === notice.sessionId;
@@ -63,6 +70,8 @@ function concerns(notice: Notice, principal: Principal): boolean {
       return principal.credentialId === notice.keyId;
     case 'user-changed':
       return principal.userId === notice.userId;
+    case 'upstream-changed':
+      return upstream.id === notice.upstreamId;
     default:
       return false;
   }

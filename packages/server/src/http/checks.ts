@@ -1,5 +1,6 @@
 import type { Config } from '../config/types.ts';
 import { isLoopbackHost } from '../platform/net.ts';
+import { reasonOf } from '../platform/net-failure.ts';
 import { createGuardedFetch } from '../platform/net-fetch.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Provider } from '../terms/provider.ts';
@@ -165,29 +166,4 @@ export async function checkUpstream({ id, url }: Upstream): Promise<Finding> {
         'Check its url, that it runs, DNS, the firewall and the certificate (NODE_EXTRA_CA_CERTS for one of your own).',
     };
   }
-}
-
-const REASONS: Record<string, string> = {
-  ENOTFOUND: 'is no name that DNS knows',
-  EAI_AGAIN: 'cannot be looked up: DNS does not answer',
-  ECONNREFUSED: 'refuses the connection: nothing listens there',
-  ECONNRESET: 'closed the connection',
-  ETIMEDOUT: 'does not answer in time',
-  TimeoutError: 'does not answer in time',
-  UND_ERR_CONNECT_TIMEOUT: 'does not answer in time',
-  EHOSTUNREACH: 'cannot be reached: there is no route',
-  ENETUNREACH: 'cannot be reached: there is no route',
-};
-
-/** The innermost cause that says something. */
-function reasonOf(error: unknown): string {
-  let reason = 'does not answer';
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const known = REASONS[code ?? ''] ?? REASONS[cause.name];
-    if (known !== undefined) reason = known;
-    else if (code !== undefined && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code))
-      reason = `shows a certificate that is not trusted (${code})`;
-  }
-  return reason;
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** What the console fetches again. */
-export type Topic = 'sessions' | 'keys' | 'grants' | 'users' | 'upstreams' | 'audit';
+export type Topic = 'sessions' | 'keys' | 'grants' | 'users' | 'upstreams' | 'providers' | 'audit';
 
 export interface EventStream {
   /** Something under this topic is not what it was. */

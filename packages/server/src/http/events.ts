@@ -125,7 +125,11 @@ const ends = (notice: Notice, { credentialId }: Principal): boolean =>
 function topicsOf(notice: Notice, { principal, admin }: Reader): readonly Topic[] {
   switch (notice.topic) {
     case 'upstream-turned':
+    case 'upstream-changed':
       return ['upstreams'];
+    case 'provider-changed':
+      // With it, whether people have to connect first.
+      return admin ? ['providers', 'upstreams'] : ['upstreams'];
     case 'audit-stored':
       return admin ? ['audit'] : [];
   }

@@ -40,38 +40,36 @@ export function healthRoutes(deps: { checkDatabase(): Promise<void> }): FastifyP
 }
 
 /**
- * `/api/v1/health`, for admins: what `sallyport doctor` says; `/api/v1/{upstreams,providers}/test`: the same of one.
+ * `/api/v1/health`, for admins: what `sallyport doctor` says; `/api/v1/providers/test`: the same of one.
  */
 export function checkRoutes(deps: {
   /** Looks at everything the gateway depends on. */
   examine(): Promise<readonly Finding[]>;
   /** Null: there is no such one. */
-  examineOne(what: 'upstreams' | 'providers', id: string): Promise<readonly Finding[]> | null;
+  examineProvider(id: string): Promise<readonly Finding[]> | null;
 }): FastifyPluginAsyncZod {
   let examining: Promise<readonly Finding[]> | null = null;
 
   const config = { policy: 'admin' } as const;
 
   return async app => {
-    for (const what of ['upstreams', 'providers'] as const) {
-      app.post(
-        `/api/v1/${what}/test`,
-        {
-          config,
-          schema: { body: z.strictObject({ id: z.string().min(1).max(100) }), response: { 200: answerBody } },
-        },
-        async ({ body }) => {
-          const found = await deps.examineOne(what, body.id);
-          if (found === null) throw new AppError('not_found', 'There is nothing of this id.');
-          const ill = found.find(finding => finding.advice !== undefined);
-          return {
-            ok: ill === undefined,
-            said: (ill ?? found[0]!).found,
-            hint: ill?.advice ?? null,
-          };
-        },
-      );
-    }
+    app.post(
+      '/api/v1/providers/test',
+      {
+        config,
+        schema: { body: z.strictObject({ id: z.string().min(1).max(100) }), response: { 200: answerBody } },
+      },
+      async ({ body }) => {
+        const found = await deps.examineProvider(body.id);
+        if (found === null) throw new AppError('not_found', 'There is nothing of this id.');
+        const ill = found.find(finding => finding.advice !== undefined);
+        return {
+          ok: ill === undefined,
+          said: (ill ?? found[0]!).found,
+          hint: ill?.advice ?? null,
+        };
+      },
+    );
 
     app.get(
       '/api/v1/health',

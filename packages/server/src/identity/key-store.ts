@@ -111,6 +111,22 @@ export function createKeyStore(db: Db) {
       return rows.map(toKey);
     },
 
+    /** Live keys that open this upstream and nothing else, each by its name and its owner's. */
+    async limitedTo(upstreamId: string): Promise<string[]> {
+      const rows = await db
+        .selectFrom('keys')
+        .innerJoin('users', 'users.id', 'keys.user_id')
+        .select(['keys.name', 'keys.scope', 'users.email', 'users.id as user_id'])
+        .where('keys.revoked_at', 'is', null)
+        .where(sql<boolean>`(keys.expires_at is null or keys.expires_at > ${dbNow})`)
+        .where('keys.scope', 'like', `%${JSON.stringify(upstreamId)}%`)
+        .orderBy('keys.created_at')
+        .execute();
+      return rows
+        .filter(({ scope }) => (JSON.parse(scope!) as string[]).every(id => id === upstreamId))
+        .map(({ name, email, user_id }) => `${name} (${email ?? user_id})`);
+    },
+
     /** @returns the key as it was, null when there is none to revoke */
     async revoke(id: string): Promise<Key | null> {
       const row = await db

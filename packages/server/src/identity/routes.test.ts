@@ -33,7 +33,12 @@ async function withRoutes(t: TestContext) {
   app.setErrorHandler((error: { statusCode?: number }, _, reply) =>
     reply.code(error.statusCode ?? asAppError(error).status).send(),
   );
-  const gateway = { name: 'Sallyport', version: '0.1.0', publicUrl: new URL('https://gate.corp.example/') };
+  const gateway = {
+    name: 'Sallyport',
+    version: '0.1.0',
+    publicUrl: new URL('https://gate.corp.example/'),
+    features: [],
+  };
   await app.register(identityRoutes({ ...ground, gateway }));
   await app.register(userRoutes({ ...ground, grantsOf: async () => ['grt_1'] }));
 

@@ -27,7 +27,13 @@ export interface IdentityRoutesDeps {
     end(id: string, by: Actor): Promise<boolean>;
   };
   /** What programs and pages are told of the gateway itself. */
-  gateway: { readonly name: string; readonly version: string; readonly publicUrl: URL };
+  gateway: {
+    readonly name: string;
+    readonly version: string;
+    readonly publicUrl: URL;
+    /** What the console may offer. */
+    readonly features: readonly Feature[];
+  };
   runtime: Pick<Runtime, 'now'>;
 }
 
@@ -42,6 +48,9 @@ const scope = z
   .max(200)
   .nullable()
   .describe('Upstream ids; null for all');
+
+const feature = z.enum(['local-accounts', 'edit-upstreams', 'edit-providers', 'remove-users']);
+type Feature = z.output<typeof feature>;
 
 const meBody = z.object({
   user: z.object({
@@ -59,9 +68,7 @@ const meBody = z.object({
     name: z.string(),
     version: z.string(),
     public_url: z.string(),
-    features: z
-      .array(z.enum(['local-accounts', 'edit-upstreams', 'edit-providers', 'remove-users']))
-      .describe('What the console may offer'),
+    features: z.array(feature).describe('What the console may offer'),
   }),
 });
 const sessionBody = z.object({
@@ -122,7 +129,7 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           name: gateway.name,
           version: gateway.version,
           public_url: gateway.publicUrl.origin,
-          features: [],
+          features: [...gateway.features],
         },
       }),
     );

@@ -6,6 +6,9 @@ export type Notice =
   | { readonly topic: 'key-revoked'; readonly keyId: string; readonly userId: string }
   | { readonly topic: 'user-changed'; readonly userId: string }
   | { readonly topic: 'grant-changed'; readonly grantId: string; readonly userId: string }
+  /** This process knows it otherwise than before, or no more: an admin added, changed or removed it. */
+  | { readonly topic: 'upstream-changed'; readonly upstreamId: string }
+  | { readonly topic: 'provider-changed'; readonly providerId: string }
   /** It has begun to fail, or works again. */
   | { readonly topic: 'upstream-turned'; readonly upstreamId: string }
   /** Events have reached the database. */

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { Agent, fetch as undiciFetch } from 'undici';
 import { AppError } from './errors.ts';
-import { isForbiddenAddress, isLoopbackHost, isPrivateAddress } from './net.ts';
+import { isForbiddenAddress, isLoopbackHost, isPrivateAddress, namesAddress } from './net.ts';
 
 const MAX_REDIRECTS = 3;
 
@@ -25,6 +25,28 @@ export interface GuardedFetchOptions {
 /** A `fetch` with the whole body already read, closed by its owner. */
 export type GuardedFetch = ((url: string | URL, init?: RequestInit) => Promise<Response>) & AsyncDisposable;
 
+const addressIsRefused = (address: string, privateAddresses: boolean): boolean =>
+  isForbiddenAddress(address) || (!privateAddresses && isPrivateAddress(address));
+
+/** Looks a name up for a connection, and refuses it where the address that would be dialled is refused. */
+export function createGuardedLookup(options: {
+  privateAddresses: boolean;
+  resolve?: LookupFunction;
+}): LookupFunction {
+  const { privateAddresses, resolve = lookup as LookupFunction } = options;
+  return (hostname, how, done) => {
+    resolve(hostname, { ...how, all: true }, (error, addresses) => {
+      if (error) return done(error, '', 0);
+      const all = addresses as unknown as { address: string; family: number }[];
+      // One bad address condemns the name: which one is dialled is not ours to predict.
+      if (all.length === 0 || all.some(({ address }) => addressIsRefused(address, privateAddresses)))
+        return done(addressRefused(hostname), '', 0);
+      if (how.all) return (done as unknown as (error: null, all: unknown) => void)(null, all);
+      return done(null, all[0]!.address, all[0]!.family);
+    });
+  };
+}
+
 /**
  * The one way out for requests of our own (discovery, tokens, key sets, documents): https only, except to this machine or where
  * the operator said otherwise; no forbidden address, checked after DNS on the address that is dialled, so that a name that
@@ -40,22 +62,9 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     maxBody = 1024 * 1024,
     resolve = lookup as LookupFunction,
   } = options;
-  const refused = (address: string): boolean =>
-    isForbiddenAddress(address) || (!privateAddresses && isPrivateAddress(address));
-
-  const guardedLookup: LookupFunction = (hostname, how, done) => {
-    resolve(hostname, { ...how, all: true }, (error, addresses) => {
-      if (error) return done(error, '', 0);
-      const all = addresses as unknown as { address: string; family: number }[];
-      // One bad address condemns the name: which one is dialled is not ours to predict.
-      if (all.length === 0 || all.some(({ address }) => refused(address)))
-        return done(addressRefused(hostname), '', 0);
-      if (how.all) return (done as unknown as (error: null, all: unknown) => void)(null, all);
-      return done(null, all[0]!.address, all[0]!.family);
-    });
-  };
+  const refused = (address: string): boolean => addressIsRefused(address, privateAddresses);
   const agent = new Agent({
-    connect: { lookup: guardedLookup, timeout },
+    connect: { lookup: createGuardedLookup({ privateAddresses, resolve }), timeout },
     headersTimeout: timeout,
     bodyTimeout: timeout,
     keepAliveTimeout: 4_000,
@@ -70,8 +79,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
       );
     }
     // A literal address is dialled without any look-up.
-    const literal = url.hostname.startsWith('[') || /^[\d.]+$/.test(url.hostname);
-    if (literal && refused(url.hostname)) throw addressRefused(url.host);
+    if (namesAddress(url) && refused(url.hostname)) throw addressRefused(url.host);
   }
 
   async function once(url: URL, init: RequestInit, signal: AbortSignal): Promise<Response> {

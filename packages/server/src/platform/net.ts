@@ -37,6 +37,10 @@ export function isForbiddenAddress(address: string): boolean {
   );
 }
 
+/** Whether a URL names an address outright, instead of a name that is looked up. */
+export const namesAddress = (url: URL): boolean =>
+  url.hostname.startsWith('[') || /^[\d.]+$/.test(url.hostname);
+
 /** Whether an address equals, or lies in, one of the addresses and CIDR ranges. What is no address lies nowhere. */
 export function inRanges(address: string, ranges: readonly string[]): boolean {
   const parsed = parse(address);

@@ -4,7 +4,7 @@ import { asAppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
-import type { CredentialRule, Upstream } from '../terms/upstream.ts';
+import type { Upstream } from '../terms/upstream.ts';
 
 /** A page does not wait longer for a provider, milliseconds: an upstream that will be ready in a moment counts as ready. */
 const PATIENCE = 2_000;
@@ -21,31 +21,10 @@ const homeBody = z.object({
   base_url: z.string().describe('What a client of this kind is pointed at'),
   models: z.array(z.string()),
 });
-const credentialBody = z.object({
-  use: z.enum(['none', 'key', 'sign-in']),
-  header: z.string().optional(),
-  scheme: z.string().optional(),
-  token: z.enum(['access_token', 'id_token']).optional(),
-  strict: z.boolean().optional(),
-  provider: z.string().nullable().optional(),
-  release: z.boolean().optional(),
-  has_key: z.boolean().describe('Whether a static key, or a fallback key, is stored'),
-});
-const upstreamBody = z.object({
-  id: z.string(),
-  name: z.string(),
-  kind,
-  url: z.string(),
-  models: z.array(z.string()),
-  credential: credentialBody,
-  access: z.object({ everyone: z.boolean(), users: z.array(z.string()), groups: z.array(z.string()) }),
-  source: z.literal('file'),
-});
-
 type State = Pick<z.infer<typeof homeBody>, 'state' | 'failing_since' | 'detail' | 'connect_url'>;
 const READY: State = { state: 'ready', failing_since: null, detail: null, connect_url: null };
 
-/** `/api/v1/home`: what the caller may use, and whether it is ready for them; `/api/v1/upstreams`: all, for admins. */
+/** `/api/v1/home`: what the caller may use, and whether it is ready for them. */
 export function upstreamRoutes(deps: {
   upstreams: { list(): readonly Upstream[] };
   may(principal: Principal, upstream: Upstream): boolean;
@@ -100,15 +79,6 @@ export function upstreamRoutes(deps: {
         };
       },
     );
-
-    app.get(
-      '/api/v1/upstreams',
-      {
-        config: { policy: 'admin' },
-        schema: { response: { 200: z.object({ items: z.array(upstreamBody) }) } },
-      },
-      async () => ({ items: upstreams.list().map(onWire) }),
-    );
   };
 }
 
@@ -131,36 +101,3 @@ const baseUrl = ({ id, kind, models }: Upstream, { origin }: URL): string =>
   kind === 'openai' && models.length > 0 ? `${origin}/v1` : `${origin}/u/${id}`;
 
 const iso = (at: number): string => new Date(at).toISOString();
-
-const onWire = (upstream: Upstream): z.infer<typeof upstreamBody> => ({
-  id: upstream.id,
-  name: upstream.name,
-  kind: upstream.kind,
-  url: upstream.url.href.replace(/\/$/, ''),
-  models: [...upstream.models],
-  credential: ruleOnWire(upstream.credential),
-  access: {
-    everyone: upstream.access.everyone,
-    users: [...upstream.access.users],
-    groups: [...upstream.access.groups],
-  },
-  source: 'file',
-});
-
-function ruleOnWire(rule: CredentialRule): z.infer<typeof credentialBody> {
-  switch (rule.use) {
-    case 'none':
-      return { use: 'none', has_key: false };
-    case 'key':
-      return { use: 'key', header: rule.header, scheme: rule.scheme, has_key: true };
-    case 'sign-in':
-      return {
-        use: 'sign-in',
-        token: rule.token,
-        strict: rule.strict,
-        provider: rule.provider,
-        release: rule.release,
-        has_key: rule.fallback !== null,
-      };
-  }
-}

@@ -8,6 +8,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import { type Actor, type Audit, gatewayFor } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
+import type { Shelf } from '../terms/sealer.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Grant } from './grant.ts';
 import type { GrantStore } from './grant-store.ts';
@@ -74,12 +75,14 @@ export interface Vault {
   grantsOf(userId: string): Promise<GrantSummary[]>;
   /** Refreshes a grant that the sweep found due. Never throws. */
   refreshDue(grant: Grant): Promise<void>;
-  /** Seals every grant anew under the newest key, beside whatever else happens; can be stopped and begun again. @returns how many */
+  /** Seals every grant, and what lies on the other shelves, anew under the newest key, beside whatever else happens; can be stopped and begun again. @returns how many */
   rotate(options?: { signal?: AbortSignal; onProgress?: (resealed: number) => void }): Promise<number>;
 }
 
 export interface VaultDeps {
   store: GrantStore;
+  /** Sealed records that other rooms keep. */
+  shelves?: readonly Shelf[];
   sealer: KeyringSealer;
   refresh: Refresh;
   endpoint: TokenEndpoint;
@@ -230,7 +233,7 @@ export function createVault(deps: VaultDeps): Vault {
       }
     },
 
-    rotate: options => rotate({ store, sealer, audit, ...options }),
+    rotate: options => rotate({ store, shelves: deps.shelves ?? [], sealer, audit, ...options }),
   };
 }
 

@@ -113,6 +113,8 @@ export interface CredentialView {
   strict?: boolean;
   provider?: string | null;
   release?: boolean;
+  /** Where a fallback key goes. */
+  fallback?: { header: string; scheme: string } | null;
   /** Whether a static key, or a fallback key, is stored. */
   has_key: boolean;
 }
@@ -132,6 +134,8 @@ export interface UpstreamRecord {
   credential: CredentialView;
   access: Access;
   source: Source;
+  /** Why it cannot be used at present. */
+  problem: string | null;
 }
 
 /** A key that is left out keeps the one that is stored. */
@@ -144,7 +148,7 @@ export type CredentialDraft =
       strict: boolean;
       provider: string | null;
       release: boolean;
-      fallback: { key?: string } | null;
+      fallback: { key?: string; header?: string; scheme?: string } | null;
     };
 
 export interface UpstreamDraft {

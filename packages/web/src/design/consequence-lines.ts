@@ -6,6 +6,7 @@ const SAID: Record<string, readonly [one: string, many: string]> = {
   grants: ['connected account is forgotten', 'connected accounts are forgotten'],
   users: ['person can no longer sign in this way', 'people can no longer sign in this way'],
   upstreams: ['upstream loses its credential', 'upstreams lose their credential'],
+  open_calls: ['call under way breaks off', 'calls under way break off'],
   keys_limited_to_it: [
     'gateway key is limited to it and becomes useless',
     'gateway keys are limited to it and become useless',

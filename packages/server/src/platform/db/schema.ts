@@ -8,6 +8,8 @@ export interface Tables {
   grants: GrantsTable;
   keys: KeysTable;
   audit_events: AuditEventsTable;
+  definitions: DefinitionsTable;
+  definition_revisions: DefinitionRevisionsTable;
 }
 
 interface UsersTable {
@@ -129,4 +131,25 @@ interface AuditEventsTable {
   target: string | null;
   /** JSON object. */
   detail: string;
+}
+
+interface DefinitionsTable {
+  /** `upstream` or `provider`. */
+  what: string;
+  id: string;
+  /** JSON object, without the secret. */
+  definition: string;
+  /** The secret, sealed; null where it has none. */
+  envelope: string | null;
+  kid: string | null;
+  /** The revision that wrote it; never given twice. */
+  version: number;
+  created_at: number;
+  changed_at: number;
+}
+
+interface DefinitionRevisionsTable {
+  what: string;
+  /** Counts changes, removals too. */
+  revision: number;
 }

@@ -72,7 +72,11 @@ function KeyField({ stored, label }: { stored: boolean; label: string }) {
       type="password"
       autoComplete="new-password"
       required={!stored}
-      help={stored ? 'Stored. Leave empty to keep it.' : 'Stored sealed; it is never shown again.'}
+      help={
+        stored
+          ? 'Stored. Leave empty to keep it, while the server stays the same.'
+          : 'Stored sealed; it is never shown again.'
+      }
     />
   );
 }

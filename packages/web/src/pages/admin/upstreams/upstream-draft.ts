@@ -11,16 +11,27 @@ export function draftOf(form: FormData, before: UpstreamRecord | null): Upstream
     kind,
     url: text('url'),
     models: kind === 'openai' ? listOf(text('models')) : [],
-    credential: credentialOf(form, text),
+    credential: credentialOf(form, text, before),
     access: {
       everyone: text('access') === 'everyone',
       users: text('access') === 'some' ? listOf(text('users')) : [],
-      groups: text('access') === 'some' ? listOf(text('groups')) : [],
+      groups: text('access') === 'some' ? groupsOf(text('groups')) : [],
     },
   };
 }
 
-function credentialOf(form: FormData, text: (name: string) => string): CredentialDraft {
+/** A group's name may have spaces in it. */
+const groupsOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map(group => group.trim())
+    .filter(group => group !== '');
+
+function credentialOf(
+  form: FormData,
+  text: (name: string) => string,
+  before: UpstreamRecord | null,
+): CredentialDraft {
   const key = text('key') === '' ? {} : { key: text('key') };
   switch (text('use')) {
     case 'key':
@@ -37,7 +48,7 @@ function credentialOf(form: FormData, text: (name: string) => string): Credentia
         strict: form.has('strict'),
         provider: text('provider') || null,
         release: form.has('release'),
-        fallback: form.has('fallback') ? key : null,
+        fallback: form.has('fallback') ? { ...before?.credential.fallback, ...key } : null,
       };
     default:
       return { use: 'none' };

@@ -1,7 +1,7 @@
 import type { Access, UpstreamRecord } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
 import { Course, type Fact } from '../../../design/course.tsx';
-import { Tag } from '../../../design/mark.tsx';
+import { Mark, Tag } from '../../../design/mark.tsx';
 import { KIND_NAMES } from '../../../design/words.ts';
 import { TestLine } from '../test-line.tsx';
 import { credentialInShort } from './credential-words.ts';
@@ -46,12 +46,19 @@ export function UpstreamEntry({
         )
       }
     >
+      {upstream.problem !== null && (
+        <p>
+          <Mark tone="bad">It cannot be used</Mark> {upstream.problem}
+        </p>
+      )}
       {fromFile && (
         <p className="small muted">
           Read-only here: it stands in the configuration file. Change it there and restart the gateway.
         </p>
       )}
-      <TestLine path="/api/v1/upstreams/test" body={() => ({ id: upstream.id })} of={upstream.name} />
+      {upstream.problem === null && (
+        <TestLine path="/api/v1/upstreams/test" body={() => ({ id: upstream.id })} of={upstream.name} />
+      )}
     </Course>
   );
 }

@@ -43,7 +43,7 @@ export function UpstreamsPage() {
             <Courses label="Upstreams">
               {items.map(upstream => (
                 <UpstreamEntry
-                  key={upstream.id}
+                  key={`${upstream.source} ${upstream.id}`}
                   upstream={upstream}
                   onEdit={() => setEditing(upstream)}
                   onRemove={() => setRemoving(upstream)}

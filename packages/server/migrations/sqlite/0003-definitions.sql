@@ -1,0 +1,17 @@
+create table definitions (
+  what text not null,
+  id text not null,
+  definition text not null,
+  envelope text,
+  kid text,
+  version integer not null,
+  created_at integer not null,
+  changed_at integer not null,
+  primary key (what, id)
+);
+
+create table definition_revisions (
+  what text primary key not null,
+  revision integer not null
+);
+insert into definition_revisions (what, revision) values ('provider', 0), ('upstream', 0);

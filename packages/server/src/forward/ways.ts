@@ -1,0 +1,49 @@
+import type { Bus } from '../platform/bus.ts';
+import { createGuardedLookup } from '../platform/net-fetch.ts';
+import type { Transport } from '../terms/transport.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import { createEgress } from './egress.ts';
+
+/** A test of a connection does not wait longer for one, milliseconds. */
+const DIAL_TIMEOUT = 5_000;
+
+/** Ways to upstreams over the network. */
+export interface Ways extends AsyncDisposable {
+  to(upstream: Upstream): Transport;
+  /** One of its own, whose owner closes it. */
+  dial(upstream: Upstream): Transport & AsyncDisposable;
+}
+
+/**
+ * Pools for the upstreams of the configuration file, and others for those that admins add: an admin's word reaches as far as the operator's
+ * but in one respect, never where a cloud keeps its metadata, under whatever name. A pool that no added upstream needs any more is closed.
+ */
+export function createWays(deps: {
+  configured: readonly Upstream[];
+  upstreams: { list(): readonly Upstream[] };
+  bus: Pick<Bus, 'subscribe'>;
+}): Ways {
+  const ofFile = new Set(deps.configured);
+  const lookup = createGuardedLookup({ privateAddresses: true });
+  const egress = createEgress();
+  const guarded = createEgress({ lookup });
+  deps.bus.subscribe(notice => {
+    if (notice.topic === 'upstream-changed')
+      guarded.retain(new Set(deps.upstreams.list().map(({ url }) => url.origin)));
+  });
+
+  return {
+    to: upstream => (ofFile.has(upstream) ? egress : guarded).to(upstream.url),
+    dial(upstream) {
+      const single = createEgress({
+        connections: 1,
+        connectTimeout: DIAL_TIMEOUT,
+        ...(ofFile.has(upstream) ? {} : { lookup }),
+      });
+      return { ...single.to(upstream.url), [Symbol.asyncDispose]: () => single[Symbol.asyncDispose]() };
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([egress[Symbol.asyncDispose](), guarded[Symbol.asyncDispose]()]);
+    },
+  };
+}
