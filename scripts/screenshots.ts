@@ -2,14 +2,15 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
-import { findChromium, launchChromium } from '../packages/web/test/chromium.ts';
-import { startFixtureGateway } from '../packages/web/test/fixture-gateway.ts';
+import { findChromium, launchChromium } from '../packages/server/test/fixtures/chromium.ts';
+import { startCompany, workAsAda } from '../packages/server/test/fixtures/company.ts';
+import { faultsOf } from '../packages/server/test/fixtures/console-faults.ts';
+import { buildConsole } from '../packages/web/build.ts';
 
 /**
- * Takes the pictures in `docs/images/console` and, with `--all`, every page at both sizes in both themes. Each page is also
- * checked by axe: any finding, anything the Content-Security-Policy refused and any sideways scrolling fails the run.
+ * Takes the pictures in `docs/images/console` of a real gateway with a real provider behind it and, with `--all`, every page at every
+ * size in both themes. Any finding of axe, anything the Content-Security-Policy refused and any sideways scrolling fails the run.
  */
 const { values: options } = parseArgs({
   options: {
@@ -29,16 +30,14 @@ const press = (name: string) => (page: Page) => page.getByRole('button', { name,
 
 const SHOTS: Shot[] = [
   { name: 'sign-in', path: '/sign-in' },
-  { name: 'invite', path: '/invite/abc' },
   { name: 'home', path: '/', prepare: page => page.getByText('How to use Corp models').click() },
   { name: 'account', path: '/account' },
   { name: 'new-key', path: '/account', prepare: press('Make a key') },
   { name: 'users', path: '/admin/users' },
-  { name: 'remove-user', path: '/admin/users', prepare: press('Remove Bo Lindqvist') },
+  { name: 'disable-user', path: '/admin/users', prepare: press('Disable Bo Lindqvist') },
   { name: 'upstreams', path: '/admin/upstreams', prepare: press('Test the connection to Corp models') },
-  { name: 'add-upstream', path: '/admin/upstreams', prepare: press('Add an upstream') },
   { name: 'providers', path: '/admin/providers' },
-  { name: 'audit', path: '/admin/audit', prepare: page => page.getByText('key.create').click() },
+  { name: 'audit', path: '/admin/audit', prepare: page => page.getByText('key.create').first().click() },
   { name: 'health', path: '/admin/health' },
 ];
 /** What the documents show besides every page by day on a desktop. */
@@ -57,14 +56,24 @@ const SIZES = {
 const out = resolve(import.meta.dirname, '..', options.out);
 let faults = 0;
 
-mkdirSync(out, { recursive: true });
-const gateway = await startFixtureGateway();
 const executable = findChromium();
 if (executable === null) throw new Error('no Chromium was found: set CHROMIUM_PATH');
+mkdirSync(out, { recursive: true });
+await buildConsole();
+const closing: (() => unknown)[] = [];
+const { gateway } = await startCompany({ after: close => void closing.unshift(close as () => unknown) });
 const browser = await launchChromium(executable);
+const ada = await browser.newContext();
+await workAsAda(ada, gateway);
+const storageState = await ada.storageState();
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const theme of ['light', 'dark'] as const) {
-    const context = await browser.newContext({ viewport, colorScheme: theme, reducedMotion: 'reduce' });
+    const context = await browser.newContext({
+      viewport,
+      storageState,
+      colorScheme: theme,
+      reducedMotion: 'reduce',
+    });
     for (const shot of SHOTS) {
       const kind = `${shot.name} ${theme} ${size}`;
       if (options.only !== undefined && !kind.includes(options.only)) continue;
@@ -75,7 +84,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
   }
 }
 await browser.close();
-await gateway.close();
+for (const close of closing) await close();
 process.exitCode = faults === 0 ? 0 : 1;
 
 async function take(context: BrowserContext, shot: Shot, kind: string): Promise<void> {
@@ -94,13 +103,9 @@ async function take(context: BrowserContext, shot: Shot, kind: string): Promise<
   await shot.prepare?.(page);
   await page.waitForTimeout(150);
   await page.evaluate(() => document.fonts.ready.then(() => undefined));
-  const wide = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  if (wide > 0) fault(`the page is ${wide} px too wide`);
   await growToFit(page);
   await page.screenshot({ path: join(out, `${kind.replaceAll(' ', '-')}.png`) });
-  for (const finding of await axeFindings(page)) fault(finding);
+  for (const found of await faultsOf(page)) fault(found);
   await page.close();
 }
 
@@ -109,16 +114,4 @@ async function growToFit(page: Page): Promise<void> {
   if ((await page.locator('dialog[open]').count()) > 0) return;
   const height = await page.evaluate(() => document.documentElement.scrollHeight);
   await page.setViewportSize({ width: page.viewportSize()!.width, height });
-}
-
-/** axe comes in by the debugger, not as a script of the page: the policy stays as it is. */
-async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
-    return violations.map(
-      ({ id, impact, nodes }) =>
-        `axe ${impact} ${id}: ${nodes.slice(0, 3).map(node => `${node.html.slice(0, 140)} ${node.failureSummary}`)}`,
-    );
-  });
 }

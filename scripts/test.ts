@@ -24,7 +24,8 @@ if (cluster !== null) process.env['SALLYPORT_TEST_POSTGRES'] = cluster.url;
 const skipped = new Map<string, number>();
 let passed = 0;
 let failed = 0;
-const stream = run({ files, concurrency: Math.max(2, availableParallelism()) });
+// A file that hangs is a failure, not a wait.
+const stream = run({ files, concurrency: Math.max(2, availableParallelism()), timeout: 300_000 });
 stream.on('test:pass', ({ skip, details }) => {
   if (details.type === 'suite') return;
   if (skip === undefined) passed += 1;

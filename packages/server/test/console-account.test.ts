@@ -12,10 +12,8 @@ test('a key is made, shown once, used, and refused as soon as it is revoked', { 
   await page.getByRole('button', { name: 'Make a key' }).click();
   await page.getByLabel('Name').fill('build server');
   await page.getByRole('button', { name: 'Make the key' }).click();
-  const key = await page
-    .getByText(/^sp_[\w-]{43}$/)
-    .first()
-    .innerText();
+  const shown = page.getByText(/^sp_[\w-]{43}$/).first();
+  const key = (await shown.textContent())!;
   await page.getByRole('button', { name: 'I have it' }).click();
   const course = page
     .getByRole('list', { name: 'Gateway keys' })
