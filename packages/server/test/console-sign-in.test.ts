@@ -49,6 +49,6 @@ test('a gateway without a provider says where its first link is, and the link ma
   await page.getByText('Nobody has signed in here yet.').waitFor();
   await page.goto(/http:\/\/localhost:\d+\/auth\/first-admin\?\S+/.exec(gateway.output())![0]);
   await page.getByRole('heading', { level: 1, name: 'Upstreams I may use' }).waitFor();
-  await page.getByText('to the configuration file, under upstreams').waitFor();
+  await page.getByRole('link', { name: 'Add the first upstream' }).waitFor();
   await page.getByRole('link', { name: 'Users' }).waitFor();
 });
