@@ -2,6 +2,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { createIdentity } from '../../packages/server/src/identity/identity.ts';
 import { createJwts } from '../../packages/server/src/identity/jwt.ts';
 import { createProxyHeader } from '../../packages/server/src/identity/proxy-header.ts';
+import { createAddressOf } from '../../packages/server/src/platform/client-address.ts';
 import { Secret } from '../../packages/server/src/platform/secret.ts';
 import type { Principal } from '../../packages/server/src/terms/principal.ts';
 import type { Upstream } from '../../packages/server/src/terms/upstream.ts';
@@ -23,6 +24,7 @@ const WARM = COLD * 200;
 const PROXY = '127.0.0.1';
 
 const rooms = await openRooms(folder);
+const addressOf = createAddressOf([]);
 const { users, runtime, bus, audit, keys, sessions, vault } = rooms;
 const issuer = 'http://127.0.0.1:9';
 const asymmetric = { RS256: await generateKeyPair('RS256'), ES256: await generateKeyPair('ES256') };
@@ -46,6 +48,7 @@ const jwts = createJwts({
   runtime,
   bus,
   audit,
+  addressOf,
 });
 const proxyHeader = createProxyHeader({
   header: { name: 'x-user', from: [PROXY] },
@@ -53,6 +56,7 @@ const proxyHeader = createProxyHeader({
   runtime,
   bus,
   audit,
+  addressOf,
 });
 const identity = createIdentity({
   keys,

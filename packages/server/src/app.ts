@@ -29,6 +29,7 @@ import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
 import { createGuesses } from './http/guesses.ts';
 import { checkRoutes, healthRoutes } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
+import { createRequestIds } from './http/request-id.ts';
 import { createHttpServer } from './http/server.ts';
 import { createThrottle } from './http/throttle.ts';
 import { createAdminLinks } from './identity/admin-link.ts';
@@ -204,12 +205,14 @@ export async function createApp(deps: {
     config,
   });
 
+  const addressOf = createAddressOf(config.trustedProxies);
   const users = createUserStore(db, runtime);
   const keyStore = createKeyStore(db);
   const keys = createKeys({ store: keyStore, users, runtime, bus, audit });
-  const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus, audit });
+  const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus, audit, addressOf });
   const header = config.auth.proxyHeader;
-  const proxyHeader = header === null ? null : createProxyHeader({ header, users, runtime, bus, audit });
+  const proxyHeader =
+    header === null ? null : createProxyHeader({ header, users, runtime, bus, audit, addressOf });
   const sessions = createSessions({
     store: createSessionStore(db, config.session),
     cookie: sessionCookie(publicUrl),
@@ -252,7 +255,6 @@ export async function createApp(deps: {
     audit,
   });
 
-  const addressOf = createAddressOf(config.trustedProxies);
   const now = () => runtime.monotonic();
   const authenticate = createGuesses({
     authenticate: identity.authenticate,
@@ -278,6 +280,7 @@ export async function createApp(deps: {
     vault,
     transportTo: ways.to,
     bus,
+    addressOf,
     runtime,
     record(outcome: Outcome) {
       callMetrics.record(outcome);
@@ -340,7 +343,7 @@ export async function createApp(deps: {
     consoleDir === null
       ? homeRoutes({ sessions, upstreams, may, publicUrl })
       : consoleRoutes({ dir: consoleDir });
-  const requestId = requestIds(runtime);
+  const requestId = createRequestIds(runtime);
   const api = await createApi({
     authenticate: request => authenticated(authenticate(credentialsOf(request)), request),
     addressOf,
@@ -398,6 +401,7 @@ export async function createApp(deps: {
         vault,
         transportTo: ways.to,
         used: uses.count,
+        addressOf,
         runtime,
         log,
         timeout: 3_000,
@@ -485,11 +489,4 @@ export async function createApp(deps: {
     };
     return principal instanceof Promise ? principal.then(guarded) : guarded(principal);
   }
-}
-
-/** Names a request in the log and to its caller: random for the process, counted within it. */
-function requestIds(runtime: Pick<Runtime, 'random'>): () => string {
-  const prefix = runtime.random(6).toString('base64url');
-  let count = 0;
-  return () => `${prefix}-${(++count).toString(36)}`;
 }

@@ -161,7 +161,7 @@ test('our refusals are errors that the SDK understands', async t => {
     assert.ok(error instanceof NotFoundError);
     assert.equal(error.code, 'model_not_found');
     assert.equal(error.type, 'invalid_request_error');
-    assert.match(error.requestID!, /^req_/);
+    assert.match(error.requestID!, /^[\w-]{8}-\w+$/);
     return true;
   });
   const post = (body: string | Buffer, more: Record<string, string> = {}) =>

@@ -149,6 +149,7 @@ test('on the warm path a GET reaches its transport in the same tick', async t =>
     vault: { credentialFor: () => null, renew: async () => null },
     transportTo: () => ({ send: out => void sent.push(`${out.method} ${out.path}`) }),
     record: () => {},
+    addressOf: () => '127.0.0.1',
     bus: { subscribe: () => () => {} },
     runtime: { monotonic: () => 0 },
   });

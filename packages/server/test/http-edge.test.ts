@@ -48,7 +48,7 @@ async function edge(t: TestContext, options: Partial<Parameters<typeof startData
 const problemOf = async (res: Response) => {
   assert.equal(res.headers.get('content-type')?.split(';')[0], 'application/problem+json');
   assert.equal(res.headers.get('cache-control'), 'no-store');
-  assert.match(res.headers.get('x-request-id')!, /^req_/);
+  assert.match(res.headers.get('x-request-id')!, /^[\w-]{8}-\w+$/);
   const body = (await res.json()) as {
     type: string;
     status: number;

@@ -54,13 +54,19 @@ export class Exchange implements ResponseReceiver {
 
   /** @param path what is sent as the request target: path and query */
   start(transport: Transport, path: string, credential: Credential | null): void {
-    const { req, res, rawHeaders, headers, body: inbound } = this.#call;
+    const { req, res, rawHeaders, headers, body: inbound, requestId } = this.#call;
     // It may have left while its credential was looked for.
     if (res.destroyed) {
       this.#onClose();
       return;
     }
-    const outbound = outboundHeaders(this.#upstream.kind, rawHeaders, headers.connection, credential);
+    const outbound = outboundHeaders(
+      this.#upstream.kind,
+      rawHeaders,
+      headers.connection,
+      credential,
+      requestId,
+    );
     const body = inbound.outbound();
     if (body !== null && !Buffer.isBuffer(body) && inbound.length !== undefined) {
       outbound.push('content-length', inbound.length);
@@ -118,6 +124,8 @@ export class Exchange implements ResponseReceiver {
     const { res, requestId } = this.#call;
     const out = responseHeaders(status, headers);
     out.push('x-sallyport-request-id', requestId);
+    // The upstream's own name for it, where it has one, is what its operators can look up.
+    if (headers['x-request-id'] === undefined) out.push('x-request-id', requestId);
     res.writeHead(status, out);
     this.#state = 'streaming';
     this.#status = status;

@@ -1,5 +1,6 @@
 import type { Bus } from '../platform/bus.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
+import { onBehalfOf } from '../platform/on-behalf-of.ts';
 import { ready } from '../platform/ready.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Credential } from '../terms/credential.ts';
@@ -35,6 +36,7 @@ export interface ForwardDeps {
   transportTo(upstream: Upstream): Transport;
   /** Called once for each call, when it has ended. */
   record(outcome: Outcome): void;
+  addressOf(call: Call): string;
   /** News that takes back what let a call through. */
   bus: Pick<Bus, 'subscribe'>;
   runtime: Pick<Runtime, 'monotonic'>;
@@ -99,7 +101,7 @@ export function createForward(deps: ForwardDeps): Forward {
         status,
         method: call.req.method!,
         requestId: call.requestId,
-        address: call.remoteAddress,
+        address: deps.addressOf(call),
         took: runtime.monotonic() - call.startedAt,
       });
     };
@@ -127,7 +129,9 @@ export function createForward(deps: ForwardDeps): Forward {
       const { upstream, path } = destination;
       if (deps.upstreams.find(upstream.id) !== upstream) authorizeNow(who, upstream);
       const renewable = credential !== null && credential.source !== null;
-      const refused = () => void again(passage, destination, credential!).catch(fail);
+      const renew = () => void again(passage, destination, credential!).catch(fail);
+      // It is the upstream's connection that calls, on which others have called before.
+      const refused = () => onBehalfOf(call.requestId, renew);
       const first = new Exchange(call, upstream, renewable ? refused : null, end);
       const passage: LiveCall = { call, principal: who, upstream, exchange: first, refusal: null };
       entered = passage;

@@ -4,6 +4,7 @@ import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Flow, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
+import type { Call } from './call.ts';
 import { matchesModel } from './model-globs.ts';
 import { joined } from './named.ts';
 import type { Outcome } from './outcome.ts';
@@ -11,6 +12,8 @@ import { upstreamFailure } from './upstream-failure.ts';
 
 /** A list of models is a few kilobytes. */
 const MAX_LIST = 4 * 1024 * 1024;
+/** What belongs to the caller's trace (W3C Trace Context). */
+const TRACE = ['traceparent', 'tracestate'] as const;
 
 /** OpenAI's model object, as the upstream wrote it. */
 interface Model {
@@ -24,6 +27,7 @@ export interface ModelListDeps {
   transportTo(upstream: Upstream): Transport;
   /** Told of each credential that went to an upstream. */
   used(use: Pick<Outcome, 'principal' | 'upstream' | 'credential' | 'result' | 'address'>): void;
+  addressOf(call: Call): string;
   runtime: Pick<Runtime, 'sleep'>;
   log: Logger;
   /** Milliseconds an upstream has. */
@@ -36,15 +40,13 @@ export interface ModelListDeps {
  * @throws AppError what the first one failed with, when all of them did
  */
 export async function listModels(
+  call: Call,
   principal: Principal,
-  address: string | undefined,
   upstreams: readonly Upstream[],
   deps: ModelListDeps,
 ): Promise<{ models: Model[]; missing: string[] }> {
   const asked = await Promise.allSettled(
-    upstreams.map(upstream =>
-      withinTime(deps, signal => modelsOf(principal, address, upstream, signal, deps)),
-    ),
+    upstreams.map(upstream => withinTime(deps, signal => modelsOf(call, principal, upstream, signal, deps))),
   );
   const missing: string[] = [];
   const models = new Map<string, Model>();
@@ -79,14 +81,16 @@ async function withinTime<T>(deps: ModelListDeps, ask: (signal: AbortSignal) => 
 }
 
 async function modelsOf(
+  call: Call,
   principal: Principal,
-  address: string | undefined,
   upstream: Upstream,
   signal: AbortSignal,
   deps: ModelListDeps,
 ): Promise<Model[]> {
   const credential = await deps.vault.credentialFor(principal, upstream);
-  const headers = ['accept', 'application/json'];
+  const headers = ['accept', 'application/json', 'x-request-id', call.requestId];
+  for (const name of TRACE)
+    if (typeof call.headers[name] === 'string') headers.push(name, call.headers[name]);
   if (credential !== null) headers.push(credential.header, credential.value);
   const request = {
     method: 'GET',
@@ -98,6 +102,7 @@ async function modelsOf(
   const answer = new Promise<string>((resolve, reject) => {
     deps.transportTo(upstream).send(request, new Collector(resolve, reject, signal));
   });
+  const address = deps.addressOf(call);
   const used = (result: Outcome['result']) => deps.used({ principal, upstream, credential, result, address });
   answer.then(
     () => used('ok'),

@@ -22,7 +22,6 @@ const COMMON = [
   'traceparent',
   'tracestate',
   'user-agent',
-  'x-request-id',
 ];
 const OPENAI = [
   'openai-beta',
@@ -51,7 +50,6 @@ const SINGLE = new Set([
   'range',
   'traceparent',
   'user-agent',
-  'x-request-id',
 ]);
 
 /** The official SDKs' telemetry. */
@@ -61,12 +59,14 @@ const STAINLESS = 'x-stainless-';
  * The headers an upstream gets: of the client's an allowlist by kind, less what `Connection` names (RFC 9110 section 7.6.1), then ours.
  * @param rawHeaders names and values in turn, as received
  * @param connection the client's `Connection` header
+ * @param requestId by which the upstream's log can be compared with ours
  */
 export function outboundHeaders(
   kind: UpstreamKind,
   rawHeaders: readonly string[],
   connection: string | undefined,
   credential: Credential | null,
+  requestId: string,
 ): string[] {
   const allowed = ALLOWED[kind];
   const hop = hopHeaders(connection);
@@ -79,6 +79,7 @@ export function outboundHeaders(
     if (SINGLE.has(name) && has(out, name)) continue;
     out.push(name, rawHeaders[i + 1]!);
   }
+  out.push('x-request-id', requestId);
   if (credential !== null) out.push(credential.header, credential.value);
   return out;
 }

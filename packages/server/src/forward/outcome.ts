@@ -14,6 +14,7 @@ export interface Outcome {
   readonly status: number;
   readonly method: string;
   readonly requestId: string;
+  /** Where it came from; behind trusted proxies, what they say. */
   readonly address: string | undefined;
   /** Milliseconds from the request's head to the response's end. */
   readonly took: number;

@@ -50,12 +50,7 @@ export function forwardRoutes(
 
   const models = async (call: Call) => {
     const principal = await forward.authenticate(call);
-    const { models, missing } = await listModels(
-      principal,
-      call.remoteAddress,
-      usableModels(principal, deps),
-      deps,
-    );
+    const { models, missing } = await listModels(call, principal, usableModels(principal, deps), deps);
     const headers: Record<string, string> =
       missing.length > 0 ? { 'x-sallyport-incomplete': missing.join(', ') } : {};
     return { body: { object: 'list', data: models }, headers };

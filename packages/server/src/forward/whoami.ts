@@ -53,7 +53,13 @@ export async function whoami(
     .filter(pair => pair !== '' && !pair.startsWith('upstream='));
   const search = kept.length > 0 ? `?${kept.join('&')}` : '';
   const credential = await deps.vault.credentialFor(principal, upstream);
-  const raw = outboundHeaders(upstream.kind, call.rawHeaders, call.headers.connection, credential);
+  const raw = outboundHeaders(
+    upstream.kind,
+    call.rawHeaders,
+    call.headers.connection,
+    credential,
+    call.requestId,
+  );
   const headers: [string, string][] = [['host', upstream.url.host]];
   for (let i = 0; i < raw.length; i += 2) {
     const [name, value] = [raw[i]!, raw[i + 1]!];

@@ -18,6 +18,7 @@ import {
 import type { AddressOf } from '../platform/client-address.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import { servedRequest } from '../platform/on-behalf-of.ts';
 import { ready } from '../platform/ready.ts';
 import type { Principal } from '../terms/principal.ts';
 import { logFailure, problem } from './answers.ts';
@@ -36,7 +37,8 @@ export interface ApiDeps {
   addressOf: AddressOf;
   throttle: Throttle;
   log: Logger;
-  requestId(): string;
+  /** Where nobody has named the request yet. */
+  requestId(headers: FastifyRequest['headers']): string;
   plugins: readonly (FastifyPluginAsync | FastifyPluginAsyncZod)[];
 }
 
@@ -49,7 +51,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
-    genReqId: deps.requestId,
+    genReqId: request => servedRequest() ?? deps.requestId(request.headers),
     requestIdHeader: false,
     trustProxy: false,
     // A path that the router itself cannot read.

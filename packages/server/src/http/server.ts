@@ -1,8 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Call, startCall } from '../forward/call.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
+import { onBehalfOf } from '../platform/on-behalf-of.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { awaitContinue, proceed } from './continue.ts';
 import { refuseAmbiguousHead, refuseTrace } from './request-head.ts';
@@ -61,7 +68,7 @@ export function createHttpServer(deps: {
   api: FastifyInstance;
   guardHost(host: string | undefined): void;
   answerProblem(call: Call, error: AppError): void;
-  requestId(): string;
+  requestId(headers: IncomingHttpHeaders): string;
   runtime: Runtime;
   limits?: Partial<ServerLimits>;
 }): HttpServer {
@@ -78,15 +85,16 @@ export function createHttpServer(deps: {
     if (res.socket === null) res.once('socket', () => handle(req, res));
     else {
       latest.set(req.socket, res);
-      dispatch(req, res);
+      const requestId = deps.requestId(req.headers);
+      onBehalfOf(requestId, dispatch, req, res, requestId);
     }
   }
 
-  function dispatch(req: IncomingMessage, res: ServerResponse): void {
+  function dispatch(req: IncomingMessage, res: ServerResponse, requestId: string): void {
     const url = req.url!;
     const route = routeOf(url, routes);
     const call = startCall(req, res, {
-      requestId: deps.requestId(),
+      requestId,
       startedAt: runtime.monotonic(),
       proceed: () => proceed(req),
     });

@@ -39,8 +39,8 @@ export function createIdentity(deps: {
 }): Identity {
   const { keys, jwts, sessions, proxyHeader, auth } = deps;
 
-  function byBearer(value: string, address: string | null): Principal | Promise<Principal> {
-    return value.startsWith(KEY_PREFIX) ? keys.authenticate(value) : jwts.authenticate(value, address);
+  function byBearer(value: string, request: Credentials): Principal | Promise<Principal> {
+    return value.startsWith(KEY_PREFIX) ? keys.authenticate(value) : jwts.authenticate(value, request);
   }
 
   function liveSession(principal: Principal | null): Principal {
@@ -60,7 +60,7 @@ export function createIdentity(deps: {
   return {
     authenticate(request) {
       const bearer = auth.clientCredentials ? bearerOf(request) : null;
-      if (bearer !== null) return byBearer(bearer, request.remoteAddress ?? null);
+      if (bearer !== null) return byBearer(bearer, request);
       const cookies = request.headers.cookie;
       const bySessionCookie = cookies === undefined ? null : bySession(cookies);
       if (bySessionCookie !== null) return bySessionCookie;

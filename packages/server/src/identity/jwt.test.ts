@@ -11,7 +11,7 @@ import {
   SignJWT,
   UnsecuredJWT,
 } from 'jose';
-import { identityGround } from '../../test/fixtures/identity.ts';
+import { identityGround, request } from '../../test/fixtures/identity.ts';
 import type { JwtIssuer } from '../config/types.ts';
 import { createGuardedFetch } from '../platform/net-fetch.ts';
 import { Secret } from '../platform/secret.ts';
@@ -74,7 +74,7 @@ async function withIssuers(t: TestContext, { matchEmail = false } = {}) {
   const guarded = createGuardedFetch({ insecureHttp: false, privateAddresses: true });
   t.after(() => guarded[Symbol.asyncDispose]());
   const jwts = createJwts({ issuers, fetch: guarded, ...ground });
-  return { ...ground, keySet, jwts, show: async (value: string) => jwts.authenticate(value, '203.0.113.7') };
+  return { ...ground, keySet, jwts, show: async (value: string) => jwts.authenticate(value, request({})) };
 }
 
 test('a token of a configured issuer is the person who signed in there, with the groups it says', async t => {
@@ -114,9 +114,9 @@ test('a token of a subject never seen makes a user of that issuer, once', async 
 test('a token that was shown a moment ago is answered without a promise', async t => {
   const { jwts, show } = await withIssuers(t);
   const value = await token();
-  assert.ok(jwts.authenticate(value, '203.0.113.7') instanceof Promise);
+  assert.ok(jwts.authenticate(value, request({})) instanceof Promise);
   const principal = await show(value);
-  assert.equal(jwts.authenticate(value, '203.0.113.7'), principal);
+  assert.equal(jwts.authenticate(value, request({})), principal);
 });
 
 const attacks: Record<string, () => string | Promise<string>> = {
@@ -360,5 +360,5 @@ test('without a configured issuer every token is refused', async t => {
   const ground = await identityGround(t);
   const jwts = createJwts({ issuers: [], fetch, ...ground });
   const value = await token();
-  await assert.rejects(async () => jwts.authenticate(value, '203.0.113.7'), refused);
+  await assert.rejects(async () => jwts.authenticate(value, request({})), refused);
 });

@@ -2,6 +2,7 @@ import type { FetchImplementation, JWTPayload } from 'jose';
 import type { JwtIssuer } from '../config/types.ts';
 import type { Bus } from '../platform/bus.ts';
 import { ExpiringCache } from '../platform/cache.ts';
+import type { AddressOf, Arrival } from '../platform/client-address.ts';
 import { sha256 } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
@@ -38,8 +39,9 @@ export function createJwts(deps: {
   runtime: Pick<Runtime, 'now'>;
   bus: Bus;
   audit: Audit;
+  addressOf: AddressOf;
 }) {
-  const { users, runtime, bus, audit } = deps;
+  const { users, runtime, bus, audit, addressOf } = deps;
   const verify = createJwtVerifier(deps);
   const verified = new ExpiringCache<Verified>({ max: MAX_VERIFIED, now: () => runtime.now() });
   const cache = new PrincipalCache(runtime);
@@ -49,8 +51,8 @@ export function createJwts(deps: {
     cache.forget(principal => principal.userId === notice.userId);
   });
 
-  async function load(token: string, hash: string, address: string | null): Promise<Loaded> {
-    const known = verified.get(hash) ?? (await recognize(token, hash, address));
+  async function load(token: string, hash: string, arrival: Arrival): Promise<Loaded> {
+    const known = verified.get(hash) ?? (await recognize(token, hash, arrival));
     const user = await users.get(known.userId);
     if (user === null || user.disabledAt !== null) throw credentialRefused("The token's user is disabled.");
     const principal: Principal = Object.freeze({
@@ -68,11 +70,12 @@ export function createJwts(deps: {
     return { principal, expiresAt: known.expiresAt };
   }
 
-  async function recognize(token: string, hash: string, address: string | null): Promise<Verified> {
+  async function recognize(token: string, hash: string, arrival: Arrival): Promise<Verified> {
     const { issuer, claims } = await verify(token);
     const user = await userOf(issuer, claims);
-    const by = { userId: user.id, credentialId: `jwt:${hash}`, address };
-    if (user.isNew) audit.record({ action: 'user.create', ...by, target: user.id });
+    const by = { userId: user.id, credentialId: `jwt:${hash}` };
+    if (user.isNew)
+      audit.record({ action: 'user.create', ...by, address: addressOf(arrival), target: user.id });
     const known: Verified = {
       userId: user.id,
       groups: groupsOf(claims),
@@ -107,9 +110,9 @@ export function createJwts(deps: {
 
   return {
     /** @throws AppError `unauthenticated` or `unavailable`; synchronously or as a rejection */
-    authenticate(token: string, address: string | null): Principal | Promise<Principal> {
+    authenticate(token: string, arrival: Arrival): Principal | Promise<Principal> {
       const hash = sha256(token);
-      return cache.lookup(hash, () => load(token, hash, address));
+      return cache.lookup(hash, () => load(token, hash, arrival));
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Bus } from '../platform/bus.ts';
+import type { AddressOf, Arrival } from '../platform/client-address.ts';
 import { inRanges } from '../platform/net.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
@@ -22,15 +23,16 @@ export function createProxyHeader(deps: {
   runtime: Pick<Runtime, 'now'>;
   bus: Bus;
   audit: Audit;
+  addressOf: AddressOf;
 }) {
-  const { header, users, runtime, bus, audit } = deps;
+  const { header, users, runtime, bus, audit, addressOf } = deps;
   const name = header.name.toLowerCase();
   const cache = new PrincipalCache(runtime);
   bus.subscribe(notice => {
     if (notice.topic === 'user-changed') cache.forget(principal => principal.userId === notice.userId);
   });
 
-  async function userOf(subject: string, address: string): Promise<User> {
+  async function userOf(subject: string, arrival: Arrival): Promise<User> {
     const known = await users.byIdentity(ISSUER, subject);
     if (known === null) {
       const email = subject.includes('@') ? subject : null;
@@ -42,7 +44,7 @@ export function createProxyHeader(deps: {
         emailVerified: true,
         name: subject,
       });
-      const by = { userId: user.id, credentialId: `proxy:${user.id}`, address };
+      const by = { userId: user.id, credentialId: `proxy:${user.id}`, address: addressOf(arrival) };
       if (user.isNew) audit.record({ action: 'user.create', ...by, target: user.id });
       return user;
     }
@@ -50,8 +52,8 @@ export function createProxyHeader(deps: {
     return known;
   }
 
-  async function load(subject: string, address: string): Promise<Loaded> {
-    const user = await userOf(subject, address);
+  async function load(subject: string, arrival: Arrival): Promise<Loaded> {
+    const user = await userOf(subject, arrival);
     if (user.disabledAt !== null) throw credentialRefused('This user is disabled.');
     const principal: Principal = Object.freeze({
       userId: user.id,
@@ -76,8 +78,7 @@ export function createProxyHeader(deps: {
     authenticate(request: Credentials): Principal | Promise<Principal> | null {
       const value = request.headers[name];
       if (value === undefined) return null;
-      const address = request.remoteAddress;
-      if (address === undefined || !inRanges(address, header.from)) {
+      if (request.remoteAddress === undefined || !inRanges(request.remoteAddress, header.from)) {
         throw credentialRefused('The user header is believed only from a trusted proxy.');
       }
       // Node joins repeated headers with a comma: a client's own header beside the proxy's must not be picked from.
@@ -85,7 +86,7 @@ export function createProxyHeader(deps: {
         throw credentialAmbiguous('The user header names more than one user.');
       }
       const subject = subjectOf(value);
-      return cache.lookup(subject, () => load(subject, address));
+      return cache.lookup(subject, () => load(subject, request));
     },
   };
 }

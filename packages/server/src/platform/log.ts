@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { servedRequest } from './on-behalf-of.ts';
 
 export type { Logger };
 
@@ -27,7 +28,7 @@ const REDACTED = [
   'secret',
 ];
 
-/** The structured log: one JSON line an event. */
+/** The structured log: one JSON line an event, with the id of the request that it happened for. */
 export function createLog(options: LogOptions): Logger {
   const paths = REDACTED.flatMap(key => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
   const settings = {
@@ -35,6 +36,10 @@ export function createLog(options: LogOptions): Logger {
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths, censor: '[redacted]' },
+    mixin: () => {
+      const requestId = servedRequest();
+      return requestId === undefined ? {} : { requestId };
+    },
   };
   return options.destination
     ? pino(settings, options.destination)
