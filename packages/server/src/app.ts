@@ -353,6 +353,7 @@ export async function createApp(deps: {
     ),
     log,
     requestId,
+    document: { publicUrl, version: manifest.version, cookie: sessionCookie(publicUrl).name },
     plugins: [
       pages,
       events.routes,

@@ -24,6 +24,7 @@ import type { Principal } from '../terms/principal.ts';
 import { logFailure, problem } from './answers.ts';
 import { awaitsContinue, proceed } from './continue.ts';
 import { setPageHeaders } from './guards.ts';
+import { type DocumentDeps, registerDocument } from './openapi.ts';
 import type { Policy, Rated } from './policy.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -39,6 +40,8 @@ export interface ApiDeps {
   log: Logger;
   /** Where nobody has named the request yet. */
   requestId(headers: FastifyRequest['headers']): string;
+  /** What its document says of the gateway; none, and there is no document. */
+  document?: DocumentDeps;
   plugins: readonly (FastifyPluginAsync | FastifyPluginAsyncZod)[];
 }
 
@@ -106,6 +109,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   });
   api.setErrorHandler(answerError);
 
+  if (deps.document !== undefined) await registerDocument(api, deps.document);
   await api.register(formbody, { bodyLimit: BODY_LIMIT });
   for (const plugin of deps.plugins) await api.register(plugin as FastifyPluginAsync);
   await api.ready();

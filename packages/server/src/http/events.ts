@@ -83,7 +83,7 @@ export function createEvents(deps: {
     routes: async app => {
       app.get(
         '/api/v1/events',
-        { config: { policy: 'signed-in' }, schema: { hide: true }, exposeHeadRoute: false },
+        { config: { policy: 'signed-in' }, exposeHeadRoute: false },
         (request, reply) => {
           const { principal } = request;
           const mine = [...readers].filter(reader => reader.principal.userId === principal.userId);

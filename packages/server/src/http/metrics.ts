@@ -4,7 +4,7 @@ import type { Metrics } from '../platform/metrics.ts';
 /** `/metrics` for Prometheus, which shows an admin's key as its bearer token. */
 export function metricsRoutes(deps: { metrics: Metrics }): FastifyPluginAsyncZod {
   return async app => {
-    app.get('/metrics', { config: { policy: 'admin' }, schema: { hide: true } }, async (_request, reply) =>
+    app.get('/metrics', { config: { policy: 'admin' } }, async (_request, reply) =>
       reply.type('text/plain; version=0.0.4; charset=utf-8').send(await deps.metrics.expose()),
     );
   };
