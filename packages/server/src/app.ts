@@ -65,7 +65,7 @@ import { createDefinitionStore } from './platform/definitions/definition-store.t
 import { every } from './platform/every.ts';
 import type { Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
-import { isLoopbackHost } from './platform/net.ts';
+import { inRanges, isLoopbackHost } from './platform/net.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import type { Runtime } from './platform/runtime.ts';
@@ -416,7 +416,9 @@ export async function createApp(deps: {
     answerProblem: answers.problem,
     requestId,
     runtime,
-    limits: { drain: config.drain },
+    log,
+    exempt: address => isLoopbackHost(address) || inRanges(address, config.trustedProxies),
+    limits: { drain: config.drain, socketsPerAddress: config.socketsPerAddress },
   });
 
   const open = opening.move();

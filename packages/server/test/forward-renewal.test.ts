@@ -147,9 +147,9 @@ test('on the warm path a GET reaches its transport in the same tick', async t =>
     may: () => true,
     upstreams: { find: () => up },
     vault: { credentialFor: () => null, renew: async () => null },
+    addressOf: () => '127.0.0.1',
     transportTo: () => ({ send: out => void sent.push(`${out.method} ${out.path}`) }),
     record: () => {},
-    addressOf: () => '127.0.0.1',
     bus: { subscribe: () => () => {} },
     runtime: { monotonic: () => 0 },
   });

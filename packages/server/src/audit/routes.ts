@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import type { AuditQuery, AuditStore, StoredEvent } from './audit-store.ts';
 
+/** A year of events, read by somebody with a slow line, milliseconds. */
+const EXPORT_TIMEOUT = 60 * 60_000;
 /** Rows that an export holds in memory at a time. */
 const PAGE = 500;
 
@@ -68,11 +70,14 @@ export function auditRoutes(deps: { store: Pick<AuditStore, 'list'> }): FastifyP
       },
     );
 
-    app.get('/api/v1/audit/export', { config, schema: { querystring: filter } }, (request, reply) =>
-      reply
-        .type('application/x-ndjson')
-        .header('content-disposition', 'attachment; filename="sallyport-audit.jsonl"')
-        .send(Readable.from(lines(queryOf(request.query)))),
+    app.get(
+      '/api/v1/audit/export',
+      { config, handlerTimeout: EXPORT_TIMEOUT, schema: { querystring: filter } },
+      (request, reply) =>
+        reply
+          .type('application/x-ndjson')
+          .header('content-disposition', 'attachment; filename="sallyport-audit.jsonl"')
+          .send(Readable.from(lines(queryOf(request.query)))),
     );
   };
 }

@@ -8,6 +8,9 @@ import type { Config, JwtIssuer } from './types.ts';
 /** Five minutes: a model may think for long before its first byte. */
 const HEADERS_TIMEOUT = 300_000;
 
+/** A gibibyte: files are uploaded, whole disks are not. */
+const MAX_BODY = 2 ** 30;
+
 /** The configuration as the rooms read it, from values that passed every check. */
 export function compose(values: Values): Config {
   const { listen } = values;
@@ -23,6 +26,7 @@ export function compose(values: Values): Config {
     insecureHttp: values.insecureHttp,
     privateAddresses: values.privateAddresses,
     drain: values.drainTimeout,
+    socketsPerAddress: values.socketsPerAddress,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
     auditRetention: values.auditRetention,
     auth: {
@@ -118,6 +122,7 @@ export function composeUpstream(values: UpstreamValues): Upstream {
       groups: values.access?.groups ?? [],
     },
     headersTimeout: values.headersTimeout ?? HEADERS_TIMEOUT,
+    maxBody: values.maxBody ?? MAX_BODY,
   };
 }
 

@@ -164,6 +164,21 @@ upstreams:
   assert.equal(rules[2].token, 'id_token');
 });
 
+test('a size has a unit, and a count is whole', () => {
+  const upstream = 'id: up, kind: http, url: https://up.example';
+  const config = load({
+    file: `socketsPerAddress: 50\nupstreams: [{ ${upstream}, maxBody: 100MiB }]`,
+  });
+  assert.equal(config.socketsPerAddress, 50);
+  assert.equal(config.upstreams[0]!.maxBody, 100 * 2 ** 20);
+  assert.deepEqual(problemsOf({ file: `upstreams: [{ ${upstream}, maxBody: 0GiB }]` }), [
+    'upstreams[0].maxBody: expected a size such as 64KiB, 100MB or 1GiB (sallyport.yaml:1:60)',
+  ]);
+  assert.deepEqual(problemsOf({ env: { SALLYPORT_SOCKETS_PER_ADDRESS: '-1' } }), [
+    'socketsPerAddress: expected a whole number, 1 or more (SALLYPORT_SOCKETS_PER_ADDRESS)',
+  ]);
+});
+
 test('a rate overlays its own default and no other, and none is no limit', () => {
   const { rates } = load({ file: 'rateLimits: { signIn: { address: 7/30s }, token: { principal: none } }' });
   assert.deepEqual(rates.signIn, { address: { burst: 7, per: 30_000 }, principal: null });

@@ -163,6 +163,12 @@ export function createOptions(context: SchemaContext) {
       help: 'Addresses or CIDR ranges of proxies that are believed: where a request comes from (X-Forwarded-For) and, with trustProxyAuth, who sends it; and from which alone `/auth/check` may be asked.',
     },
     {
+      key: 'socketsPerAddress',
+      schema: is.count,
+      default: 1000,
+      help: 'Connections that one address may have open; this machine and trustedProxies may have any number.',
+    },
+    {
       key: 'rateLimits',
       schema: is.rateLimits,
       default: {},

@@ -6,6 +6,7 @@ import { Refusal } from './problems.ts';
 import type { Purpose, SecretReader } from './secrets.ts';
 import {
   boolean,
+  count,
   duration,
   expecting,
   header,
@@ -20,6 +21,7 @@ import {
   range,
   rate,
   retention,
+  size,
   strings,
 } from './values.ts';
 
@@ -171,6 +173,7 @@ export function createSchemas(context: SchemaContext) {
         'who may use it',
       ).optional(),
       headersTimeout: duration.optional(),
+      maxBody: size.optional(),
     },
     'an upstream',
   );
@@ -202,6 +205,7 @@ export function createSchemas(context: SchemaContext) {
 
   return {
     boolean,
+    count,
     duration,
     retention,
     listenAddress,

@@ -42,6 +42,8 @@ export interface Config {
   readonly privateAddresses: boolean;
   /** What open requests get when the gateway is told to end, milliseconds. */
   readonly drain: number;
+  /** Connections from one address; of this machine and of trusted proxies there may be any number. */
+  readonly socketsPerAddress: number;
   readonly session: { readonly idle: number; readonly absolute: number };
   /** Milliseconds that the audit is kept; null for ever. */
   readonly auditRetention: number | null;

@@ -81,6 +81,23 @@ export function parseDuration(text: string): number {
 }
 export const duration = leaf('a duration such as 30s, 15m, 12h or 30d', parseDuration);
 
+const BYTES = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+/** Bytes, from `64KiB`, `100MB`, `1GiB`. */
+export const size = leaf('a size such as 64KiB, 100MB or 1GiB', text => {
+  const match = /^(\d{1,9})(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text.trim());
+  if (match === null || Number(match[1]) === 0) throw new Refusal();
+  return Number(match[1]) * BYTES[match[2] as keyof typeof BYTES];
+});
+
+/** A number in the file is one; variables and flags are text. */
+export const count = z.preprocess(
+  value => (typeof value === 'number' ? String(value) : value),
+  leaf('a whole number, 1 or more', text => {
+    if (!/^[1-9]\d{0,8}$/.test(text.trim())) throw new Refusal();
+    return Number(text);
+  }),
+);
+
 /** `60/1m`: so many, and when a spent allowance is whole again; `none` for no limit. */
 export const rate = leaf('a rate such as 60/1m, or none', (text): Rate | null => {
   if (text === 'none') return null;

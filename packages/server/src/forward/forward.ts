@@ -119,6 +119,7 @@ export function createForward(deps: ForwardDeps): Forward {
         return ready(find(who), destination => {
           upstream = destination.upstream;
           authorize(who, upstream);
+          call.body.limit(upstream.maxBody);
           return ready(vault.credentialFor(who, upstream), credential =>
             ready(gatherSmall(call), () => send(who, destination, credential)),
           );

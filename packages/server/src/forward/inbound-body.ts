@@ -9,7 +9,13 @@ const SMALL = 64 * 1024;
 /** As much is still read after the answer, so that a client that is sending hears it; then the connection ends. */
 const LINGER = 16 * 1024 * 1024;
 
+/** Whoever watches over the connection may say more than that it ended. */
+const endOf = (error?: Error): AppError => (error instanceof AppError ? error : brokenOff());
+
 const brokenOff = () => new AppError('bad_request', 'The request ended before its body did.');
+
+const tooLarge = (bytes: number) =>
+  new AppError('body_too_large', `The body is larger than the ${bytes} bytes that this upstream takes.`);
 
 /**
  * A request's body on its way through: its head can be read before it goes anywhere, and what is kept of it can be sent a second time.
@@ -21,6 +27,8 @@ export class InboundBody {
   readonly #proceed: () => void;
   readonly #chunks: Buffer[] = [];
   #kept = 0;
+  #came = 0;
+  #most = Number.POSITIVE_INFINITY;
   #complete: boolean;
   #overflown = false;
   #discarded = false;
@@ -42,6 +50,15 @@ export class InboundBody {
   /** `content-length` as the client gave it. */
   get length(): string | undefined {
     return this.#req.headers['content-length'];
+  }
+
+  /**
+   * Refuses more than so many bytes, those that came already included: at once where the client says how many there are.
+   * @throws AppError `body_too_large`
+   */
+  limit(bytes: number): void {
+    this.#most = bytes;
+    if (Math.max(this.#came, Number(this.length ?? 0)) > bytes) throw tooLarge(bytes);
   }
 
   /** What has been kept so far, in one piece. */
@@ -89,7 +106,7 @@ export class InboundBody {
         this.#complete = true;
         settle();
       };
-      const onClose = () => settle(brokenOff());
+      const onClose = (error?: Error) => settle(endOf(error));
       req.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
       req.resume();
     });
@@ -124,6 +141,8 @@ export class InboundBody {
   }
 
   #take(chunk: Buffer): void {
+    this.#came += chunk.length;
+    if (this.#came > this.#most) throw tooLarge(this.#most);
     this.watch?.(chunk);
     if (this.#overflown) return;
     this.#chunks.push(chunk);
@@ -156,8 +175,8 @@ export class InboundBody {
       this.#complete = true;
       stream.push(null);
     };
-    const onClose = () => {
-      if (!this.#complete) stream.destroy(brokenOff());
+    const onClose = (error?: Error) => {
+      if (!this.#complete) stream.destroy(endOf(error));
     };
     const stream = new Readable({
       highWaterMark: SMALL,

@@ -30,6 +30,8 @@ import type { Throttle } from './throttle.ts';
 
 /** A request body of the API is a form or a small JSON object. */
 const BODY_LIMIT = 256 * 1024;
+/** From a request's head to the head of its answer; the slowest wait is for a provider's token endpoint, 20 s. Milliseconds. */
+const TIMEOUT = 60_000;
 
 export interface ApiDeps {
   /** With the cross-site guard behind it. */
@@ -42,6 +44,8 @@ export interface ApiDeps {
   requestId(headers: FastifyRequest['headers']): string;
   /** What its document says of the gateway; none, and there is no document. */
   document?: DocumentDeps;
+  /** Milliseconds until an answer must have begun. */
+  timeout?: number;
   plugins: readonly (FastifyPluginAsync | FastifyPluginAsyncZod)[];
 }
 
@@ -54,6 +58,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
+    handlerTimeout: deps.timeout ?? TIMEOUT,
     genReqId: request => servedRequest() ?? deps.requestId(request.headers),
     requestIdHeader: false,
     trustProxy: false,
@@ -143,6 +148,12 @@ function translated(error: FastifyError): AppError {
         `${issue.instancePath.slice(1).replaceAll('/', '.') || error.validationContext}: ${issue.message}`,
     );
     return new AppError('bad_request', said.join('; '));
+  }
+  if (error.code === 'FST_ERR_HANDLER_TIMEOUT') {
+    return new AppError('unavailable', 'This took too long; try again in a moment.', {
+      cause: error,
+      headers: { 'retry-after': '10' },
+    });
   }
   if (error.statusCode === 413)
     return new AppError('body_too_large', `The body is larger than ${BODY_LIMIT / 1024} KiB.`);

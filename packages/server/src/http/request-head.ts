@@ -26,6 +26,14 @@ export function refuseAmbiguousHead(req: IncomingMessage): void {
   }
 }
 
+/** RFC 6585 section 5. @throws AppError `headers_too_large` */
+export function refuseManyHeaders(req: IncomingMessage, most: number): void {
+  if (req.rawHeaders.length <= 2 * most) return;
+  throw new AppError('headers_too_large', `The request has more than ${most} headers.`, {
+    headers: { connection: 'close' },
+  });
+}
+
 /**
  * RFC 9110 section 9.3.8: a TRACE is answered with the request as it arrived, so an upstream would show the client the credential that the
  * gateway put into it.

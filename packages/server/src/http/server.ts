@@ -9,10 +9,16 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Call, startCall } from '../forward/call.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
+import { every } from '../platform/every.ts';
+import type { Logger } from '../platform/log.ts';
 import { onBehalfOf } from '../platform/on-behalf-of.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { awaitContinue, proceed } from './continue.ts';
-import { refuseAmbiguousHead, refuseTrace } from './request-head.ts';
+import { createCrowd } from './crowd.ts';
+import { LIMITS, type ServerLimits } from './limits.ts';
+import { parserRefusal, refuseSocket } from './refuse-socket.ts';
+import { refuseAmbiguousHead, refuseManyHeaders, refuseTrace } from './request-head.ts';
+import { createSlowBodies } from './slow-bodies.ts';
 
 /** Requests by prefix of their path; everything else is the API's. */
 export interface DataPlaneRoute {
@@ -33,31 +39,11 @@ export interface HttpServer extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** In milliseconds, but for the bytes of a head. */
-export interface ServerLimits {
-  /** Of all headers together; a cookie and a bearer value with hundreds of groups fit. */
-  readonly headerBytes: number;
-  /** Until a request's head is complete. */
-  readonly headersTimeout: number;
-  /** A connection on which neither side says anything, in a request or between two packets of a stream. */
-  readonly silence: number;
-  /** A connection between two requests. */
-  readonly keepAlive: number;
-  /** What open requests get when the gateway is told to end. */
-  readonly drain: number;
-}
-
-const LIMITS: ServerLimits = {
-  headerBytes: 64 * 1024,
-  headersTimeout: 20_000,
-  // Longer than the silence that an upstream is allowed: that one ends with a better error.
-  silence: 20 * 60_000,
-  keepAlive: 65_000,
-  drain: 30_000,
-};
-
 /** How often a server that is ending looks whether anything is still open, milliseconds. */
 const LOOK = 50;
+
+/** The log tells of connections that were turned away at most this often, milliseconds. */
+const TOLD_EVERY = 60_000;
 
 /** Orchestrators ask them by whatever address they know; they tell nothing. */
 const PROBES = new Set(['/healthz', '/readyz']);
@@ -70,6 +56,9 @@ export function createHttpServer(deps: {
   answerProblem(call: Call, error: AppError): void;
   requestId(headers: IncomingHttpHeaders): string;
   runtime: Runtime;
+  log: Logger;
+  /** Addresses that may have as many connections as they like. */
+  exempt(address: string): boolean;
   limits?: Partial<ServerLimits>;
 }): HttpServer {
   const { api, runtime } = deps;
@@ -78,12 +67,16 @@ export function createHttpServer(deps: {
   /** The response that each connection is about to get, or got last. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const sockets = new Set<Socket>();
+  const mayStay = createCrowd({ most: limits.socketsPerAddress, exempt: deps.exempt });
+  const slowBodies = createSlowBodies(limits, () => runtime.monotonic());
+  let looking: AsyncDisposable | null = null;
+  let toldAt = Number.NEGATIVE_INFINITY;
   let ending = false;
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
     // A pipelined request waits for its turn: one connection is one call at a time, and nothing behind a refused request is acted upon.
     if (res.socket === null) res.once('socket', () => handle(req, res));
-    else {
+    else if (sockets.has(req.socket)) {
       latest.set(req.socket, res);
       const requestId = deps.requestId(req.headers);
       onBehalfOf(requestId, dispatch, req, res, requestId);
@@ -99,6 +92,7 @@ export function createHttpServer(deps: {
       proceed: () => proceed(req),
     });
     try {
+      refuseManyHeaders(req, limits.headerCount);
       refuseAmbiguousHead(req);
       refuseTrace(req);
       if (ending) refuseNewWork(url);
@@ -126,28 +120,28 @@ export function createHttpServer(deps: {
     shouldUpgradeCallback: req => req.headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.timeout = limits.silence;
+  // Past its own limit the parser would leave headers out; ours refuses the request.
+  server.maxHeadersCount = 0;
   server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    if (mayStay(socket)) {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    } else turnAway(socket);
   });
   server.on('request', handle);
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     awaitContinue(req, res);
     handle(req, res);
   });
-  server.on('upgrade', (_req: IncomingMessage, socket: Socket) =>
-    refuse(socket, '426 Upgrade Required', 'upgrade: HTTP/1.1\r\n'),
-  );
-  server.on('connect', (_req: IncomingMessage, socket: Socket) =>
-    refuse(socket, '405 Method Not Allowed', ''),
-  );
+  server.on('upgrade', (_req: IncomingMessage, socket: Socket) => refuseSocket(socket, NO_WEBSOCKET));
+  server.on('connect', (_req: IncomingMessage, socket: Socket) => refuseSocket(socket, NO_CONNECT));
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket;
     const res = latest.get(socket);
     if (res?.writableEnded) socket.destroySoon();
     // Half of an answer is on its way: a status line of ours would become part of it.
     else if (!socket.writable || error.code === 'ECONNRESET' || res?.headersSent) socket.destroy();
-    else refuse(socket, PARSER_REFUSALS[error.code ?? ''] ?? '400 Bad Request', '');
+    else refuseSocket(socket, parserRefusal(error.code));
   });
 
   return {
@@ -159,6 +153,7 @@ export function createHttpServer(deps: {
           resolve();
         });
       });
+      looking = every(limits.bodyWindow / 4, 'looking for slow bodies', lookForSlow, deps);
       return (server.address() as AddressInfo).port;
     },
     stop,
@@ -167,6 +162,7 @@ export function createHttpServer(deps: {
       const deadline = runtime.monotonic() + limits.drain;
       while ([...sockets].some(isBusy) && runtime.monotonic() < deadline) await runtime.sleep(LOOK);
       server.close();
+      await looking?.[Symbol.asyncDispose]();
       server.closeAllConnections();
       await api.close();
     },
@@ -179,11 +175,39 @@ export function createHttpServer(deps: {
     NetServer.prototype.close.call(server);
   }
 
+  async function lookForSlow(): Promise<void> {
+    for (const socket of sockets) {
+      const res = latest.get(socket);
+      if (res !== undefined) slowBodies.look(res);
+    }
+  }
+
+  function turnAway(socket: Socket): void {
+    refuseSocket(socket, CROWDED);
+    const now = runtime.monotonic();
+    if (now - toldAt < TOLD_EVERY) return;
+    toldAt = now;
+    deps.log.warn(
+      { address: socket.remoteAddress, most: limits.socketsPerAddress },
+      'an address has too many connections; if it is a proxy, it belongs into trustedProxies',
+    );
+  }
+
   function isBusy(socket: Socket): boolean {
     const res = latest.get(socket);
     return res !== undefined && !res.writableFinished && !res.destroyed;
   }
 }
+
+const NO_WEBSOCKET = new AppError('upgrade_refused', 'There is no WebSocket at this path.', {
+  headers: { upgrade: 'HTTP/1.1', connection: 'Upgrade, close' },
+});
+const NO_CONNECT = new AppError('method_not_allowed', 'This gateway is no forward proxy.', {
+  headers: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' },
+});
+const CROWDED = new AppError('unavailable', 'There are too many connections from your address.', {
+  headers: { 'retry-after': '10' },
+});
 
 /** That the process lives is still true; everything else is to go to another one, now or in a moment. */
 function refuseNewWork(url: string): void {
@@ -192,12 +216,6 @@ function refuseNewWork(url: string): void {
     headers: { 'retry-after': '2', connection: 'close' },
   });
 }
-
-const PARSER_REFUSALS: Record<string, string> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-};
 
 function routeOf(url: string, routes: readonly DataPlaneRoute[]): DataPlaneRoute | undefined {
   for (const route of routes) {
@@ -208,13 +226,4 @@ function routeOf(url: string, routes: readonly DataPlaneRoute[]): DataPlaneRoute
     if (url.length === prefix.length || next === 0x2f || next === 0x3f) return route;
   }
   return undefined;
-}
-
-/** For a connection that is no longer, or not yet, an exchange of node:http. */
-function refuse(socket: Socket, status: string, headers: string): void {
-  // node:http has let go of the socket, its listener for errors included.
-  socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}connection: close\r\ncontent-length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  );
 }

@@ -14,6 +14,7 @@ export type AddressOf = (arrival: Arrival) => string;
 
 /** Stands for an address that is not known: all who have none share what one address may do. */
 const NOWHERE = 'unknown';
+const MAX_KNOWN = 10_000;
 
 /**
  * Where a request comes from: the connection's own address, and behind trusted proxies the last hop that is none of them. What stands left of
@@ -21,12 +22,23 @@ const NOWHERE = 'unknown';
  * @param trusted addresses and CIDR ranges of proxies that append to `X-Forwarded-For`
  */
 export function createAddressOf(trusted: readonly string[]): AddressOf {
+  /** The few proxies there are come with every request; reading their addresses costs more than the rest. */
+  const known = new Map<string, boolean>();
+  function isTrusted(address: string): boolean {
+    let found = known.get(address);
+    if (found === undefined) {
+      found = inRanges(address, trusted);
+      if (known.size >= MAX_KNOWN) known.clear();
+      known.set(address, found);
+    }
+    return found;
+  }
   return ({ headers, remoteAddress }) => {
     let address = remoteAddress ?? NOWHERE;
     if (trusted.length === 0) return address;
     // node:http joins several such headers with commas, in their order.
     const hops = String(headers['x-forwarded-for'] ?? '').split(',');
-    while (inRanges(address, trusted)) {
+    while (isTrusted(address)) {
       const before = bareAddress(hops.pop() ?? '');
       if (before === null) return address;
       address = before;

@@ -49,4 +49,6 @@ export interface Upstream {
   readonly access: AccessRule;
   /** Milliseconds until the response's head must have come. */
   readonly headersTimeout: number;
+  /** Bytes of a request's body, at most. */
+  readonly maxBody: number;
 }

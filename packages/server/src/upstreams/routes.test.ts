@@ -23,6 +23,7 @@ const upstream = (id: string, more: Partial<Upstream> = {}): Upstream => ({
   },
   access: { everyone: true, users: [], groups: [] },
   headersTimeout: 1000,
+  maxBody: 2 ** 30,
   ...more,
 });
 
