@@ -93,7 +93,13 @@ export async function openRooms(folder: string, options: { endpoint?: TokenEndpo
       address: null,
     });
     const none = { providerSid: null, subject: null, address: null, userAgent: null };
-    const session = await sessions.begin({ userId: user.id, grantId, provider: PROVIDER, ...none });
+    const session = await sessions.begin({
+      userId: user.id,
+      grantId,
+      provider: PROVIDER,
+      how: 'provider',
+      ...none,
+    });
     return { userId: user.id, grantId, cookie: session.setCookie.split(';')[0]! };
   }
 

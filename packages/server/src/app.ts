@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
-import { createAudit } from './audit/audit.ts';
+import { type AuditTrail, createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
 import { createCredentialUses } from './audit/credential-use.ts';
 import { purgeAudit } from './audit/retention.ts';
@@ -25,22 +25,22 @@ import { consoleRoutes } from './http/console.ts';
 import { findConsole } from './http/console-files.ts';
 import { createEvents } from './http/events.ts';
 import { createExamination } from './http/examination.ts';
-import { createCrossSiteGuard, createHostGuard } from './http/guards.ts';
+import { createCrossSiteGuard, createHostGuard, guarded } from './http/guards.ts';
 import { createGuesses } from './http/guesses.ts';
 import { checkRoutes, healthRoutes } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { createRequestIds } from './http/request-id.ts';
 import { createHttpServer } from './http/server.ts';
 import { createThrottle } from './http/throttle.ts';
-import { createAdminLinks } from './identity/admin-link.ts';
 import { adminLinkRoutes } from './identity/admin-link-routes.ts';
-import { createAdminLinkStore } from './identity/admin-link-store.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import { homeRoutes } from './identity/home-routes.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createJwts } from './identity/jwt.ts';
 import { createKeyStore } from './identity/key-store.ts';
 import { createKeys } from './identity/keys.ts';
+import { localRoutes } from './identity/local-routes.ts';
+import { createLocalSignIn } from './identity/local-sign-in.ts';
 import { createLogout } from './identity/logout.ts';
 import { logoutRoutes } from './identity/logout-routes.ts';
 import { createLogoutTokens } from './identity/logout-token.ts';
@@ -98,6 +98,7 @@ const LOOK_AGAIN = 3_500;
 export interface App extends Gateway {
   readonly config: Config;
   readonly database: Database;
+  readonly audit: AuditTrail;
   readonly identity: Gateway['identity'] & {
     readonly sessions: ReturnType<typeof createSessions>;
     readonly users: ReturnType<typeof createUserStore>;
@@ -236,6 +237,19 @@ export async function createApp(deps: {
     audit,
     log,
   });
+  const now = () => runtime.monotonic();
+  const { adminLinks, localAccounts, invitations } = createLocalSignIn({
+    db,
+    users,
+    sessions,
+    rates: config.rates.password,
+    publicUrl,
+    bus,
+    runtime,
+    now,
+    audit,
+    log,
+  });
   const logoutTokens = createLogoutTokens({ servers, fetch, runtime });
   const logout = createLogout({
     sessions,
@@ -246,16 +260,7 @@ export async function createApp(deps: {
     audit,
     log,
   });
-  const adminLinks = createAdminLinks({
-    store: createAdminLinkStore(db),
-    users,
-    sessions,
-    publicUrl,
-    runtime,
-    audit,
-  });
 
-  const now = () => runtime.monotonic();
   const authenticate = createGuesses({
     authenticate: identity.authenticate,
     rate: config.rates.proof.address,
@@ -263,6 +268,8 @@ export async function createApp(deps: {
     now,
   });
   const guard = createCrossSiteGuard(publicUrl);
+  /** Where a session is made, and so is not there yet to be guarded. */
+  const refuseCrossSite = (request: Parameters<typeof guard>[1]) => guard({ proof: 'anonymous' }, request);
   const answers = createAnswers(log);
   const accessLog = opening.use(createAccessLog({ write: lines => void writeSync(2, lines), runtime }));
   const callMetrics = createCallMetrics(metrics);
@@ -345,7 +352,7 @@ export async function createApp(deps: {
       : consoleRoutes({ dir: consoleDir });
   const requestId = createRequestIds(runtime);
   const api = await createApi({
-    authenticate: request => authenticated(authenticate(credentialsOf(request)), request),
+    authenticate: guarded(guard, request => authenticate(credentialsOf(request))),
     addressOf,
     throttle: createThrottle(
       { 'sign-in': config.rates.signIn, token: config.rates.token, key: config.rates.key },
@@ -367,12 +374,14 @@ export async function createApp(deps: {
           name: 'Sallyport',
           version: manifest.version,
           publicUrl,
-          features: ['edit-upstreams'],
+          features: config.localAccounts ? ['edit-upstreams', 'local-accounts'] : ['edit-upstreams'],
         },
+        users,
         runtime,
       }),
       userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
-      providerRoutes({ providers: config.providers, users }),
+      providerRoutes({ providers: config.providers, users, localAccounts: config.localAccounts }),
+      ...(config.localAccounts ? localRoutes({ localAccounts, invitations, refuseCrossSite }) : []),
       signInRoutes({ signIn, providers: config.providers, publicUrl, console: consoleDir !== null }),
       returnRoutes({ publicUrl }),
       logoutRoutes({ logout }),
@@ -444,6 +453,7 @@ export async function createApp(deps: {
             Promise.all([
               sessions.purge(),
               signIn.purge(),
+              invitations.purge(),
               vault.purge(UNUSED),
               purgeAudit(config.auditRetention, { store: auditStore, runtime }),
             ]),
@@ -480,16 +490,5 @@ export async function createApp(deps: {
   function examineProvider(id: string): Promise<Finding[]> | null {
     const provider = config.providers.find(one => one.id === id);
     return provider === undefined ? null : checkProvider(provider, config, runtime);
-  }
-
-  function authenticated<P extends Parameters<typeof guard>[0]>(
-    principal: P | Promise<P>,
-    request: Parameters<typeof guard>[1],
-  ): P | Promise<P> {
-    const guarded = (known: P): P => {
-      guard(known, request);
-      return known;
-    };
-    return principal instanceof Promise ? principal.then(guarded) : guarded(principal);
   }
 }

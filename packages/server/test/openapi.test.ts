@@ -46,6 +46,7 @@ async function ground(t: TestContext) {
     store: `sqlite:${join(directory, 'sallyport.db')}`,
     dataDir: directory,
     forwardAuthSecret: PROXY_SECRET,
+    localAccounts: true,
     providers: [providerConfig(provider)],
     upstreams: [
       {
@@ -129,6 +130,13 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
       { status: 403, json: { name: 'x', admin: true }, as: 'alice' },
     ],
     revokeKey: [{ status: 204, path: { id: (await as('admin', '/api/v1/keys')).items[0]!.id } }],
+    getPassword: [{ status: 200 }, { status: 200, as: 'alice' }],
+    setPassword: [
+      { status: 409, json: { password: 'four quiet green owls', email: 'x@corp.example' }, as: 'alice' },
+      { status: 204, json: { password: 'four quiet green owls', email: 'root@corp.example' } },
+      { status: 403, json: { password: 'seven loud blue herons', current_password: 'another' } },
+      { status: 400, json: {} },
+    ],
     listGrants: [{ status: 200, as: 'alice' }],
     endGrant: [{ status: 404, path: { id: 'grt_none' } }],
     getToken: [
@@ -167,6 +175,18 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
       { status: 409, path: { id: (await as('admin', '/api/v1/me')).user.id }, json: { disabled: true } },
     ],
     countConsequences: [{ status: 200, path: { id: user.id } }],
+    createPasswordLink: [
+      { status: 201, path: { id: (await as('admin', '/api/v1/me')).user.id } },
+      { status: 404, path: { id: user.id } },
+      { ...adminOnly, path: { id: user.id } },
+    ],
+    listInvitations: [{ status: 200 }, adminOnly],
+    createInvitation: [
+      { status: 201, json: { email: 'bo@corp.example', groups: ['engineering'] } },
+      { status: 409, json: { email: 'alice@corp.example' } },
+      { status: 400, json: { email: 'nobody' } },
+    ],
+    revokeInvitation: [{ status: 404, path: { id: 'inv_none' } }],
     listProviders: [{ status: 200 }],
     testProvider: [{ status: 200, json: { id: 'corp' } }],
     listAuditEvents: [{ status: 200 }, { status: 400, query: { limit: '0' } }],
@@ -174,6 +194,21 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     getHealth: [{ status: 200 }],
 
     listSignInOptions: [{ status: 200, as: 'nobody' }],
+    signInLocally: [
+      {
+        status: 204,
+        json: { email: 'root@corp.example', password: 'four quiet green owls' },
+        as: 'nobody',
+      },
+      { status: 401, json: { email: 'root@corp.example', password: 'another' }, as: 'nobody' },
+      {
+        status: 403,
+        json: { email: 'root@corp.example', password: 'another' },
+        headers: { origin: 'http://evil.example' },
+      },
+    ],
+    openInvitation: [{ status: 410, json: { secret: 'none' }, as: 'nobody' }],
+    acceptInvitation: [{ status: 410, json: { secret: 'none', password: 'another' }, as: 'nobody' }],
     chooseProvider: [{ status: 303, as: 'nobody' }],
     useAdminLink: [{ status: 410, query: { token: 'used' }, as: 'nobody' }],
     signOut: [

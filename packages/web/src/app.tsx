@@ -38,8 +38,7 @@ export function App() {
 
 function route(path: string): ReactNode {
   if (path === '/sign-in') return <SignInPage />;
-  const token = /^\/invite\/([^/]+)$/.exec(path)?.[1];
-  if (token !== undefined) return <InvitePage token={token} />;
+  if (path === '/invite') return <InvitePage />;
   return (
     <SignedIn>
       <Shell>

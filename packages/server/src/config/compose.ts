@@ -27,6 +27,7 @@ export function compose(values: Values): Config {
     privateAddresses: values.privateAddresses,
     drain: values.drainTimeout,
     socketsPerAddress: values.socketsPerAddress,
+    localAccounts: values.localAccounts ?? values.providers.length === 0,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
     auditRetention: values.auditRetention,
     auth: {
@@ -52,6 +53,7 @@ const RATES: Config['rates'] = {
   signIn: { address: { burst: 120, per: 60_000 }, principal: null },
   token: { address: { burst: 600, per: 60_000 }, principal: { burst: 60, per: 60_000 } },
   key: { address: { burst: 120, per: 60_000 }, principal: { burst: 30, per: 60_000 } },
+  password: { address: { burst: 60, per: 60_000 }, account: { burst: 10, per: 600_000 } },
   proof: { address: { burst: 100, per: 60_000 } },
 };
 
@@ -59,6 +61,7 @@ const composeRates = (values: RateLimitValues): Config['rates'] => ({
   signIn: overlaid(RATES.signIn, values.signIn),
   token: overlaid(RATES.token, values.token),
   key: overlaid(RATES.key, values.key),
+  password: overlaid(RATES.password, values.password),
   proof: overlaid(RATES.proof, values.proof),
 });
 

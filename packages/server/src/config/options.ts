@@ -118,6 +118,12 @@ export function createOptions(context: SchemaContext) {
       help: 'How long the audit is kept, or `forever`.',
     },
     {
+      key: 'localAccounts',
+      schema: is.boolean.optional(),
+      form: 'boolean',
+      help: 'Let people sign in with a password kept here, by invitation. Default: `true` without `providers`, `false` with them.',
+    },
+    {
       key: 'authRequired',
       aliases: ['AUTH_REQUIRED'],
       schema: is.boolean,

@@ -198,6 +198,10 @@ export function createSchemas(context: SchemaContext) {
       signIn: object({ address: rate.optional() }, 'a rate by address').optional(),
       token: byBoth,
       key: byBoth,
+      password: object(
+        { address: rate.optional(), account: rate.optional() },
+        'rates by address and account',
+      ).optional(),
       proof: object({ address: rate.optional() }, 'a rate by address').optional(),
     },
     'rates',

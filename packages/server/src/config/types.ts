@@ -44,6 +44,8 @@ export interface Config {
   readonly drain: number;
   /** Connections from one address; of this machine and of trusted proxies there may be any number. */
   readonly socketsPerAddress: number;
+  /** Whether people may sign in with a password kept here. */
+  readonly localAccounts: boolean;
   readonly session: { readonly idle: number; readonly absolute: number };
   /** Milliseconds that the audit is kept; null for ever. */
   readonly auditRetention: number | null;
@@ -64,6 +66,8 @@ export interface Config {
     readonly signIn: Rates;
     readonly token: Rates;
     readonly key: Rates;
+    /** Passwords: of all accounts from one address, and of one account from one address. */
+    readonly password: { readonly address: Rate | null; readonly account: Rate | null };
     /** Credentials that are not valid. */
     readonly proof: { readonly address: Rate | null };
   };

@@ -58,6 +58,17 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
   'GET /api/v1/keys': { id: 'listKeys', tag: 'account', summary: "My gateway keys; another's for an admin" },
   'POST /api/v1/keys': { id: 'createKey', tag: 'account', summary: 'Makes a gateway key, shown this once' },
   'DELETE /api/v1/keys/{id}': { id: 'revokeKey', tag: 'account', summary: 'Revokes a gateway key, at once' },
+  'GET /api/v1/password': {
+    id: 'getPassword',
+    tag: 'account',
+    summary: 'What I sign in with here, if it is a password',
+  },
+  'PUT /api/v1/password': {
+    id: 'setPassword',
+    tag: 'account',
+    summary: 'Changes my password, or sets the first one; ends my other sessions',
+    refusals: [409],
+  },
   'GET /api/v1/grants': {
     id: 'listGrants',
     tag: 'account',
@@ -124,6 +135,28 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     tag: 'admin',
     summary: 'How much goes with somebody',
   },
+  'POST /api/v1/users/{id}/password-link': {
+    id: 'createPasswordLink',
+    tag: 'admin',
+    summary: 'A link to a new password for somebody who forgot theirs, shown this once',
+    refusals: [409],
+  },
+  'GET /api/v1/invitations': {
+    id: 'listInvitations',
+    tag: 'admin',
+    summary: 'Invitations to local accounts that are open',
+  },
+  'POST /api/v1/invitations': {
+    id: 'createInvitation',
+    tag: 'admin',
+    summary: 'Invites somebody to a local account; the link is shown this once',
+    refusals: [409],
+  },
+  'DELETE /api/v1/invitations/{id}': {
+    id: 'revokeInvitation',
+    tag: 'admin',
+    summary: 'Withdraws one; its link stops working',
+  },
   'GET /api/v1/providers': {
     id: 'listProviders',
     tag: 'admin',
@@ -149,6 +182,24 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
   'GET /api/v1/health': { id: 'getHealth', tag: 'admin', summary: 'What `sallyport doctor` says' },
 
   'GET /api/v1/sign-in-options': { id: 'listSignInOptions', tag: 'sign-in', summary: 'The ways in' },
+  'POST /auth/local': {
+    id: 'signInLocally',
+    tag: 'sign-in',
+    summary: 'Sign in with the password of a local account',
+    refusals: [401, 403],
+  },
+  'POST /api/v1/invitations/open': {
+    id: 'openInvitation',
+    tag: 'sign-in',
+    summary: 'What an invitation, or a link to a new password, is for',
+    refusals: [403, 410],
+  },
+  'POST /api/v1/invitations/accept': {
+    id: 'acceptInvitation',
+    tag: 'sign-in',
+    summary: 'Chooses the password, spends the link, and signs in',
+    refusals: [403, 409, 410],
+  },
   'GET /auth/login': {
     ...signIn,
     id: 'chooseProvider',

@@ -132,6 +132,8 @@ function topicsOf(notice: Notice, { principal, admin }: Reader): readonly Topic[
       return admin ? ['providers', 'upstreams'] : ['upstreams'];
     case 'audit-stored':
       return admin ? ['audit'] : [];
+    case 'invitations-changed':
+      return admin ? ['users'] : [];
   }
   const own = notice.userId === principal.userId;
   switch (notice.topic) {

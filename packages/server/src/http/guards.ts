@@ -42,7 +42,7 @@ const AMBIENT = new Set<Principal['proof']>(['session', 'proxy-header', 'anonymo
  */
 export function createCrossSiteGuard(publicUrl: URL) {
   return (
-    principal: Principal,
+    principal: Pick<Principal, 'proof'>,
     request: { method?: string | undefined; headers: IncomingHttpHeaders },
   ): void => {
     if (!AMBIENT.has(principal.proof) || SAFE.has(request.method ?? '')) return;
@@ -55,6 +55,21 @@ export function createCrossSiteGuard(publicUrl: URL) {
       'csrf',
       `Another site asked for this. Acts with a session are accepted from ${publicUrl.origin} only.`,
     );
+  };
+}
+
+/** Authentication with such a guard behind it; synchronous where it was. */
+export function guarded<R extends Parameters<ReturnType<typeof createCrossSiteGuard>>[1]>(
+  guard: ReturnType<typeof createCrossSiteGuard>,
+  authenticate: (request: R) => Principal | Promise<Principal>,
+): (request: R) => Principal | Promise<Principal> {
+  return request => {
+    const pass = (principal: Principal): Principal => {
+      guard(principal, request);
+      return principal;
+    };
+    const principal = authenticate(request);
+    return principal instanceof Promise ? principal.then(pass) : pass(principal);
   };
 }
 

@@ -5,16 +5,15 @@ import { type Audit, commandLine } from '../terms/audit.ts';
 import type { AdminLinkStore } from './admin-link-store.ts';
 import type { Sessions } from './sessions.ts';
 import type { Departure, Visitor } from './sign-in.ts';
-import type { UserStore } from './user-store.ts';
+import { LOCAL_ISSUER, type UserStore } from './user-store.ts';
 
 const LIFETIME = 15 * 60_000;
-const ISSUER = 'sallyport:local';
 const SUBJECT = 'admin';
 
 export interface AdminLinks {
   /**
    * The link that signs the first admin in, for the terminal and for nothing else: it works once, for 15 minutes. Null when there
-   * is an admin already. The one URL of ours with a secret in it: nobody can sign in yet who could be shown it any other way.
+   * is an admin already. The one URL of ours with a secret that servers see: nobody can sign in yet who could be shown it any other way.
    */
   create(): Promise<string | null>;
   /** @throws AppError `gone` for a link that was used, replaced or is too old */
@@ -56,7 +55,13 @@ export function createAdminLinks(deps: {
           'This link was used or is too old. Restart Sallyport: while there is no admin it prints a new one.',
         );
       }
-      const person = { issuer: ISSUER, subject: SUBJECT, email: null, emailVerified: false, name: 'Admin' };
+      const person = {
+        issuer: LOCAL_ISSUER,
+        subject: SUBJECT,
+        email: null,
+        emailVerified: false,
+        name: 'Admin',
+      };
       const { id: userId, isNew } = await users.recognize(person);
       const by = { userId, credentialId: 'admin-link', address };
       if (isNew) audit.record({ action: 'user.create', ...by, target: userId });
@@ -64,7 +69,7 @@ export function createAdminLinks(deps: {
       audit.record({ action: 'user.make-admin', ...by, target: userId });
       await sessions.endOfCookies(visitor.cookies, by);
       const none = { grantId: null, provider: null, providerSid: null, subject: null };
-      const { setCookie } = await sessions.begin({ ...none, userId, address, userAgent });
+      const { setCookie } = await sessions.begin({ ...none, userId, address, userAgent, how: 'admin-link' });
       return { location: '/', setCookies: [setCookie] };
     },
   };

@@ -26,6 +26,7 @@ const providerBody = z.object({
 export function providerRoutes(deps: {
   providers: readonly Provider[];
   users: Pick<UserStore, 'hasAdmin'>;
+  localAccounts: boolean;
 }): FastifyPluginAsyncZod {
   const { providers, users } = deps;
 
@@ -39,7 +40,7 @@ export function providerRoutes(deps: {
           name,
           login_url: `/auth/${encodeURIComponent(id)}/login`,
         })),
-        local_accounts: false,
+        local_accounts: deps.localAccounts,
         first_start: providers.length === 0 && !(await users.hasAdmin()),
       }),
     );

@@ -6,6 +6,7 @@ import { type Actor, actorOf } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Key } from './key-store.ts';
 import type { Keys } from './keys.ts';
+import type { UserStore } from './user-store.ts';
 
 /** What a person sees of one of their sign-ins. Times are epoch milliseconds. */
 export interface SessionView {
@@ -34,6 +35,7 @@ export interface IdentityRoutesDeps {
     /** What the console may offer. */
     readonly features: readonly Feature[];
   };
+  users: Pick<UserStore, 'get'>;
   runtime: Pick<Runtime, 'now'>;
 }
 
@@ -59,7 +61,7 @@ const meBody = z.object({
     name: z.string().nullable(),
     groups: z.array(z.string()),
     admin: z.boolean(),
-    local: z.boolean().describe('Whether they sign in with a password kept here'),
+    local: z.boolean().describe('Whether they sign in here, and not at a provider'),
   }),
   proof: z.enum(['session', 'key', 'jwt', 'proxy-header', 'anonymous']),
   credential_id: z.string(),
@@ -105,7 +107,7 @@ const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item)
 
 /** `/api/v1/me`, sessions, keys: who I am, and what proves it. */
 export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod {
-  const { keys, sessions, gateway, runtime } = deps;
+  const { keys, sessions, gateway, users, runtime } = deps;
   const signedIn = { policy: 'signed-in' } as const;
   const gone = z.null().describe('Done');
 
@@ -120,7 +122,7 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           name: principal.name,
           groups: [...principal.groups],
           admin: principal.admin,
-          local: false,
+          local: (await users.get(principal.userId))?.local ?? false,
         },
         proof: principal.proof,
         credential_id: principal.credentialId,

@@ -171,8 +171,8 @@ export function createSessionStore(db: Db, limits: { readonly idle: number; read
       return ended(await ending().where('hash', '=', hash).execute())[0] ?? null;
     },
 
-    async endAllOf(userId: string): Promise<EndedSession[]> {
-      return ended(await ending().where('user_id', '=', userId).execute());
+    async endAllOf(userId: string, except = ''): Promise<EndedSession[]> {
+      return ended(await ending().where('user_id', '=', userId).where('id', '!=', except).execute());
     },
 
     async endOfProvider(which: ProviderSessions): Promise<EndedSession[]> {

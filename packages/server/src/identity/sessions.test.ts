@@ -56,7 +56,7 @@ async function ground(t: TestContext, store: StoreUrl = { dialect: 'sqlite', pat
     admin: true,
   });
   const begin = async (more = {}) => {
-    const { id, setCookie } = await sessions.begin({ ...NONE, userId: user.id, ...more });
+    const { id, setCookie } = await sessions.begin({ ...NONE, how: 'provider', userId: user.id, ...more });
     return { id, setCookie, cookies: setCookie.split(';')[0]! };
   };
   return { runtime, db, bus, notices, events, users, user, sessions, begin, make };
@@ -240,7 +240,7 @@ for (const dialect of ['sqlite', 'postgres'] as const) {
       [],
     );
     const three = await begin();
-    await sessions.endAllOf(user.id, commandLine);
+    await sessions.endAllOf(user.id, commandLine, 'user-disabled');
     assert.equal(await sessions.lookup(three.cookies), null);
     assert.equal(
       await sessions.endOfCookies((await begin()).cookies, commandLine).then(ended => ended?.userId),

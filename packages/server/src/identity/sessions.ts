@@ -19,7 +19,7 @@ const MAX_USER_AGENT = 255;
 
 export interface Sessions {
   /** A session under a new id, as at each sign-in. @returns its public id and the `Set-Cookie` line that carries the secret one */
-  begin(session: Omit<NewSession, 'id' | 'hash'>): Promise<{ id: string; setCookie: string }>;
+  begin(session: Omit<NewSession, 'id' | 'hash'> & { how: How }): Promise<{ id: string; setCookie: string }>;
   /**
    * Who is behind a whole `Cookie` header; synchronous when the session was seen within the last seconds.
    * Undefined: it holds no session cookie; null: the session is not, or no longer, valid.
@@ -35,8 +35,8 @@ export interface Sessions {
   finish(id: string, by: Actor): Promise<EndedSession | null>;
   /** Ends the session behind a `Cookie` header, if there is one, for another that takes its place. */
   endOfCookies(cookies: string | undefined, by: Actor): Promise<EndedSession | null>;
-  /** Of a user who was disabled. */
-  endAllOf(userId: string, by: Actor): Promise<void>;
+  /** All of a user's, or all but one of them. */
+  endAllOf(userId: string, by: Actor, why: 'user-disabled' | 'password-set', except?: string): Promise<void>;
   /** Ends those that a provider has ended. @param address where it said so from */
   endOfProvider(which: ProviderSessions, address: string | null): Promise<EndedSession[]>;
   /** `Set-Cookie` that forgets it. */
@@ -45,8 +45,10 @@ export interface Sessions {
   purge(): Promise<number>;
 }
 
+/** How somebody proved to be who they are, for the audit. */
+type How = 'provider' | 'password' | 'invitation' | 'password-link' | 'admin-link';
 /** Why a session ended, for the audit. */
-type Why = 'revoked' | 'signed-out' | 'replaced' | 'user-disabled' | 'provider' | 'expired';
+type Why = 'revoked' | 'signed-out' | 'replaced' | 'user-disabled' | 'password-set' | 'provider' | 'expired';
 
 /** Browsers' sign-ins: a random id in a cookie, its hash in the database, a few seconds of memory in between. Each begin and end is recorded here. */
 export function createSessions(deps: {
@@ -97,9 +99,9 @@ export function createSessions(deps: {
       const value = newToken(runtime);
       const userAgent = session.userAgent?.slice(0, MAX_USER_AGENT) ?? null;
       await store.insert({ ...session, userAgent, id, hash: sha256(value) });
-      const { userId, address, provider, grantId: grant } = session;
+      const { userId, address, how, provider, grantId: grant } = session;
       bus.publish({ topic: 'session-begun', userId });
-      const detail = { provider, grant };
+      const detail = { how, provider, grant };
       audit.record({ action: 'session.begin', userId, credentialId: id, address, target: id, detail });
       return { id, setCookie: cookie.set(value, limits.absolute) };
     },
@@ -120,8 +122,8 @@ export function createSessions(deps: {
         ? null
         : finish(store.endByHash(sha256(value)), 'replaced', by);
     },
-    async endAllOf(userId, by) {
-      announce(await store.endAllOf(userId), 'user-disabled', by);
+    async endAllOf(userId, by, why, except) {
+      announce(await store.endAllOf(userId, except), why, by);
     },
     async endOfProvider(which, address) {
       const ended = await store.endOfProvider(which);

@@ -139,6 +139,7 @@ export function createSignIn(deps: {
       subject,
       address,
       userAgent,
+      how: 'provider',
     });
     return { location: kept.returnTo, setCookies: [begun.setCookie] };
   }

@@ -16,7 +16,7 @@ const userBody = z.object({
   name: z.string().nullable(),
   groups: z.array(z.string()),
   admin: z.boolean(),
-  local: z.boolean().describe('Whether they sign in with a password kept here'),
+  local: z.boolean().describe('Whether they sign in here, and not at a provider'),
   created_at: time,
   seen_at: time.nullable(),
   disabled_at: time.nullable(),
@@ -48,7 +48,7 @@ export function userRoutes(deps: {
     // First the caches, so that nothing that follows, or fails, leaves a disabled user at work.
     bus.publish({ topic: 'user-changed', userId });
     audit.record({ action: disabled ? 'user.disable' : 'user.enable', ...by, target: userId });
-    if (disabled) await sessions.endAllOf(userId, by);
+    if (disabled) await sessions.endAllOf(userId, by, 'user-disabled');
     return known(userId);
   }
 
@@ -125,7 +125,7 @@ const userOnWire = (user: User) => ({
   name: user.name,
   groups: [...user.groups],
   admin: user.admin,
-  local: false,
+  local: user.local,
   created_at: new Date(user.createdAt).toISOString(),
   seen_at: isoOrNull(user.seenAt),
   disabled_at: isoOrNull(user.disabledAt),

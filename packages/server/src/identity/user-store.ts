@@ -3,12 +3,17 @@ import { newId } from '../platform/crypto.ts';
 import { type Db, dbNow } from '../platform/db/db.ts';
 import type { Runtime } from '../platform/runtime.ts';
 
+/** The issuer of those who sign in here by themselves, with a password or by the first admin's link. */
+export const LOCAL_ISSUER = 'sallyport:local';
+
 export interface User {
   readonly id: string;
   readonly email: string | null;
   readonly name: string | null;
   readonly groups: readonly string[];
   readonly admin: boolean;
+  /** Whether they sign in here, and not at a provider. */
+  readonly local: boolean;
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly seenAt: number | null;
@@ -36,6 +41,8 @@ interface Row {
   groups: string;
   claimed_admin: number;
   local_admin: number;
+  /** 0 and 1 in SQLite. */
+  local: boolean | number;
   created_at: number;
   seen_at: number | null;
   disabled_at: number | null;
@@ -47,6 +54,7 @@ const toUser = (row: Row): User => ({
   name: row.name,
   groups: JSON.parse(row.groups) as string[],
   admin: row.claimed_admin === 1 || row.local_admin === 1,
+  local: Boolean(row.local),
   createdAt: row.created_at,
   seenAt: row.seen_at,
   disabledAt: row.disabled_at,
@@ -70,8 +78,23 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
     return id;
   }
 
+  const everybody = (tx: Db = db) =>
+    tx
+      .selectFrom('users')
+      .selectAll('users')
+      .select(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('identities')
+            .select(sql`1`.as('one'))
+            .whereRef('identities.user_id', '=', 'users.id')
+            .where('identities.issuer', '=', LOCAL_ISSUER),
+        )
+          .$castTo<boolean | number>()
+          .as('local'),
+      );
+
   const byId = async (tx: Db, id: string): Promise<User | null> => {
-    const row = await tx.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+    const row = await everybody(tx).where('id', '=', id).executeTakeFirst();
     return row ? toUser(row) : null;
   };
 
@@ -79,25 +102,19 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
     get: (id: string): Promise<User | null> => byId(db, id),
 
     async list(): Promise<User[]> {
-      return (await db.selectFrom('users').selectAll().orderBy('created_at').execute()).map(toUser);
+      return (await everybody().orderBy('created_at').execute()).map(toUser);
     },
 
     async byEmail(email: string): Promise<User[]> {
-      const rows = await db
-        .selectFrom('users')
-        .selectAll()
-        .where('email', '=', email.toLowerCase())
-        .execute();
+      const rows = await everybody().where('email', '=', email.toLowerCase()).execute();
       return rows.map(toUser);
     },
 
     async byIdentity(issuer: string, subject: string): Promise<User | null> {
-      const row = await db
-        .selectFrom('identities')
-        .innerJoin('users', 'users.id', 'identities.user_id')
-        .selectAll('users')
-        .where('issuer', '=', issuer)
-        .where('subject', '=', subject)
+      const row = await everybody()
+        .innerJoin('identities as known', 'known.user_id', 'users.id')
+        .where('known.issuer', '=', issuer)
+        .where('known.subject', '=', subject)
         .executeTakeFirst();
       return row ? toUser(row) : null;
     },

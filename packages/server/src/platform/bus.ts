@@ -5,6 +5,8 @@ export type Notice =
   | { readonly topic: 'key-created'; readonly userId: string }
   | { readonly topic: 'key-revoked'; readonly keyId: string; readonly userId: string }
   | { readonly topic: 'user-changed'; readonly userId: string }
+  /** One was made, withdrawn or accepted. */
+  | { readonly topic: 'invitations-changed' }
   | { readonly topic: 'grant-changed'; readonly grantId: string; readonly userId: string }
   /** This process knows it otherwise than before, or no more: an admin added, changed or removed it. */
   | { readonly topic: 'upstream-changed'; readonly upstreamId: string }

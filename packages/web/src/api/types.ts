@@ -103,6 +103,27 @@ export interface Invitation {
   expires_at: string;
 }
 
+/** Where somebody chooses a password; shown once. */
+export interface MintedLink {
+  link: string;
+  expires_at: string;
+}
+
+/** What a link leads to: a new account, or a new password for one. */
+export interface OpenedInvitation {
+  email: string;
+  name: string | null;
+  expires_at: string;
+  purpose: 'account' | 'password';
+}
+
+/** What the signed-in person signs in with, where that is a password. */
+export interface OwnPassword {
+  may_have: boolean;
+  email: string | null;
+  changed_at: string | null;
+}
+
 type Source = 'file' | 'database';
 
 export interface CredentialView {

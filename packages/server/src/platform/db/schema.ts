@@ -5,6 +5,8 @@ export interface Tables {
   sessions: SessionsTable;
   sign_ins: SignInsTable;
   admin_links: AdminLinksTable;
+  local_accounts: LocalAccountsTable;
+  invitations: InvitationsTable;
   grants: GrantsTable;
   keys: KeysTable;
   audit_events: AuditEventsTable;
@@ -74,6 +76,32 @@ interface AdminLinksTable {
   created_at: number;
   expires_at: number;
   used_at: number | null;
+}
+
+interface LocalAccountsTable {
+  user_id: string;
+  /** Lower case: what the person signs in with. */
+  email: string;
+  /** argon2id in PHC string form. */
+  password_hash: string;
+  changed_at: number;
+}
+
+interface InvitationsTable {
+  id: string;
+  /** SHA-256 of the link's secret. */
+  hash: string;
+  /** Whose password the link sets anew; null where it makes an account. */
+  user_id: string | null;
+  email: string;
+  name: string | null;
+  /** JSON list of strings. */
+  groups: string;
+  admin: number;
+  /** Null: from the command line. */
+  invited_by: string | null;
+  created_at: number;
+  expires_at: number;
 }
 
 interface GrantsTable {

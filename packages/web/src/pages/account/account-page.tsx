@@ -1,11 +1,13 @@
-import { useMe } from '../../session/me.tsx';
+import { useFeature, useMe } from '../../session/me.tsx';
 import { Page } from '../../shell/page.tsx';
 import { Grants } from './grants.tsx';
 import { Keys } from './keys.tsx';
+import { Password } from './password.tsx';
 import { Sessions } from './sessions.tsx';
 
 export function AccountPage() {
   const { user } = useMe();
+  const local = useFeature('local-accounts') && user.local;
   const groups = user.groups.length === 0 ? '' : `, in ${user.groups.join(', ')}`;
   return (
     <Page
@@ -14,6 +16,7 @@ export function AccountPage() {
     >
       <Keys />
       <Grants />
+      {local && <Password />}
       <Sessions />
     </Page>
   );

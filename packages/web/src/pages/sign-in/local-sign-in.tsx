@@ -13,11 +13,7 @@ export function LocalSignIn({ returnTo, alone }: { returnTo: string; alone: bool
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const signedIn = await act.run(() =>
-      api.post('/auth/local', {
-        email: form.get('email'),
-        password: form.get('password'),
-        return_to: returnTo,
-      }),
+      api.post('/auth/local', { email: form.get('email'), password: form.get('password') }),
     );
     if (signedIn) leave(returnTo);
   };

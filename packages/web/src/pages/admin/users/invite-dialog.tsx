@@ -1,51 +1,33 @@
 import { type FormEvent, useState } from 'react';
 import { api } from '../../../api/client.ts';
+import type { MintedLink } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
-import { Takeaway } from '../../../design/copy.tsx';
 import { Dialog, DialogActions } from '../../../design/dialog.tsx';
 import { Choice, listOf, TextField } from '../../../design/field.tsx';
 import { Failure } from '../../../design/state.tsx';
-import { Moment } from '../../../design/time.tsx';
 import { useAct } from '../../../live/act.ts';
-
-interface Made {
-  url: string;
-  expires_at: string;
-}
+import { LinkToSend } from './link-to-send.tsx';
 
 export function InviteDialog({ onClose }: { onClose: () => void }) {
   const act = useAct();
-  const [made, setMade] = useState<Made | null>(null);
+  const [made, setMade] = useState<MintedLink | null>(null);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const groups = listOf(String(form.get('groups')));
+    const name = String(form.get('name')).trim();
     const draft = {
       email: form.get('email'),
+      ...(name === '' ? {} : { name }),
       ...(form.get('admin') === null ? {} : { admin: true }),
       ...(groups.length === 0 ? {} : { groups }),
     };
     await act.run(
-      async () => setMade(await api.post<Made>('/api/v1/invitations', draft)),
+      async () => setMade(await api.post<MintedLink>('/api/v1/invitations', draft)),
       'Invitation made.',
     );
   };
-  if (made !== null) {
-    return (
-      <Dialog title="Send them this link" onClose={onClose}>
-        <p>
-          Whoever opens it first chooses the password, so send it to them alone. It works once and ends{' '}
-          <Moment at={made.expires_at} />. It is not shown again.
-        </p>
-        <Takeaway text={made.url} what="the invitation link" />
-        <DialogActions>
-          <Button look="solid" onClick={onClose}>
-            Done
-          </Button>
-        </DialogActions>
-      </Dialog>
-    );
-  }
+  if (made !== null) return <LinkToSend of={made} what="the invitation link" onClose={onClose} />;
   return (
     <Dialog title="Invite someone" onClose={onClose}>
       <form onSubmit={event => void submit(event)}>
@@ -56,6 +38,7 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
           required
           help="The gateway sends no mail: you get a link to pass on."
         />
+        <TextField label="Name" name="name" maxLength={200} help="They can change it when they accept." />
         <TextField
           label="Groups"
           name="groups"

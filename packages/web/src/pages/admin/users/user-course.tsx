@@ -13,10 +13,12 @@ export function UserCourse(props: {
   onEnable: () => void;
   onDisable: () => void;
   onRemove: () => void;
+  onReset: () => void;
 }) {
   const { user } = props;
   const me = useMe();
   const removable = useFeature('remove-users');
+  const resettable = useFeature('local-accounts') && user.local && user.disabled_at === null;
   const self = me.user.id === user.id;
   const disabled = user.disabled_at !== null;
   const label = userLabel(user);
@@ -56,6 +58,11 @@ export function UserCourse(props: {
             >
               {disabled ? 'Enable' : 'Disable'}
             </Button>
+            {resettable && (
+              <Button onClick={props.onReset} aria-label={`New password for ${label}`}>
+                New password
+              </Button>
+            )}
             {removable && (
               <Button onClick={props.onRemove} aria-label={`Remove ${label}`}>
                 Remove

@@ -12,6 +12,7 @@ import { useFeature } from '../../../session/me.tsx';
 import { Page, Section } from '../../../shell/page.tsx';
 import { Invitations } from './invitations.tsx';
 import { InviteDialog } from './invite-dialog.tsx';
+import { ResetPassword } from './reset-password.tsx';
 import { UserCourse, userLabel } from './user-course.tsx';
 
 /** From how many people on a field to find one stands above them. */
@@ -28,7 +29,9 @@ export function UsersPage() {
   const users = useResource<List<UserRecord>>('/api/v1/users', ['users']);
   const act = useAct();
   const invites = useFeature('local-accounts');
-  const [asking, setAsking] = useState<{ user: UserRecord; what: 'disable' | 'remove' } | null>(null);
+  const [asking, setAsking] = useState<{ user: UserRecord; what: 'disable' | 'remove' | 'reset' } | null>(
+    null,
+  );
   const [wanted, setWanted] = useState('');
   const [inviting, setInviting] = useState(false);
   const patch = (user: UserRecord, change: { disabled?: boolean; admin?: boolean }, said: string) =>
@@ -36,7 +39,7 @@ export function UsersPage() {
   return (
     <Page
       title="Users"
-      lead="People appear when they first sign in. Groups come from their provider."
+      lead="People appear when they first sign in. Groups come from their provider, or from their invitation."
       actions={
         invites && (
           <Button look="solid" onClick={() => setInviting(true)}>
@@ -77,6 +80,7 @@ export function UsersPage() {
                     }
                     onDisable={() => setAsking({ user, what: 'disable' })}
                     onRemove={() => setAsking({ user, what: 'remove' })}
+                    onReset={() => setAsking({ user, what: 'reset' })}
                   />
                 ))}
             </Courses>
@@ -85,6 +89,7 @@ export function UsersPage() {
       </Section>
       {invites && <Invitations />}
       {inviting && <InviteDialog onClose={() => setInviting(false)} />}
+      {asking?.what === 'reset' && <ResetPassword user={asking.user} onClose={() => setAsking(null)} />}
       {asking?.what === 'disable' && (
         <Confirm
           title={`Disable ${userLabel(asking.user)}?`}
