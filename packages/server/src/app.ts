@@ -69,7 +69,7 @@ import { inRanges, isLoopbackHost } from './platform/net.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import type { Runtime } from './platform/runtime.ts';
-import { gatewayFor } from './terms/audit.ts';
+import { openTracing } from './platform/trace/tracing.ts';
 import { upstreamAdminRoutes } from './upstreams/admin-routes.ts';
 import { createProbe } from './upstreams/probe.ts';
 import { upstreamRoutes } from './upstreams/routes.ts';
@@ -78,6 +78,7 @@ import { createUpstreams } from './upstreams/upstreams.ts';
 import { createGrantStore } from './vault/grant-store.ts';
 import { loadKeyring } from './vault/keyring.ts';
 import { createRefresh } from './vault/refresh.ts';
+import { createRefreshNews } from './vault/refresh-news.ts';
 import { assertKeysPresent } from './vault/rotate.ts';
 import { vaultRoutes } from './vault/routes.ts';
 import { createSealer } from './vault/seal.ts';
@@ -176,21 +177,7 @@ export async function createApp(deps: {
       endpoint,
       runtime,
       log,
-      changed(grant, result) {
-        bus.publish({ topic: 'grant-changed', grantId: grant.id, userId: grant.userId });
-        metrics
-          .counter('sallyport_refreshes_total', 'Refreshed grants by provider and result.', {
-            provider: grant.provider,
-            result: result === 'refreshed' || result === 'invalid_grant' ? result : 'transient',
-          })
-          .add();
-        audit.record({
-          action: result === 'invalid_grant' ? 'grant.reauth-required' : 'grant.refresh',
-          ...gatewayFor(grant.userId),
-          target: grant.id,
-          detail: { provider: grant.provider, result },
-        });
-      },
+      changed: createRefreshNews({ bus, metrics, audit }),
     }),
   );
   const vault = createVault({
@@ -279,6 +266,10 @@ export async function createApp(deps: {
     changed: upstreamId => bus.publish({ topic: 'upstream-turned', upstreamId }),
   });
   const ways = opening.use(createWays({ configured: config.upstreams, upstreams, bus }));
+  const tracing =
+    config.otlp === null
+      ? null
+      : opening.use(openTracing({ ...config.otlp, version: manifest.version }, { metrics, runtime, log }));
   const forward = createForward({
     identity: { authenticate },
     upstreams,
@@ -288,6 +279,7 @@ export async function createApp(deps: {
     transportTo: ways.to,
     bus,
     addressOf,
+    trace: tracing === null ? null : tracing.start,
     runtime,
     record(outcome: Outcome) {
       callMetrics.record(outcome);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import pg from 'pg';
 import { createBrowser } from './fixtures/browser.ts';
@@ -8,6 +9,7 @@ import { postgresUrl } from './fixtures/postgres.ts';
 import { startProvider, type TestProvider } from './fixtures/provider.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
+const COLLECTOR_KEY = 'canary-collector-key-7d3e1f9a';
 const STATIC_KEY = 'canary-static-key-5f2a9c7e1b';
 const JWT_SECRET = 'canary-shared-secret-of-32-bytes-or-more';
 
@@ -35,6 +37,19 @@ function collectTokens(provider: TestProvider): Set<string> {
   return seen;
 }
 
+/** Keeps what a collector of traces is told. */
+async function startCollector(t: TestContext): Promise<{ url: string; bodies: string[] }> {
+  const bodies: string[] = [];
+  const server = createServer(async (req, res) => {
+    assert.equal(req.headers.authorization, `Bearer ${COLLECTOR_KEY}`);
+    for await (const chunk of req) bodies.push(String(chunk));
+    res.end('{}');
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close().closeAllConnections());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies };
+}
+
 async function everyPath(t: TestContext, store: string | null) {
   const provider = await startProvider({ accessToken: 'jwt', groups: 300 });
   t.after(() => provider.close());
@@ -47,8 +62,13 @@ async function everyPath(t: TestContext, store: string | null) {
     res.end('fine');
     return true;
   };
+  const collector = await startCollector(t);
   const gateway = await startGateway(t, {
     ...(store ? { store } : {}),
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${COLLECTOR_KEY}`,
+    },
     config: {
       logLevel: 'trace',
       jwtSecret: JWT_SECRET,
@@ -86,7 +106,9 @@ async function everyPath(t: TestContext, store: string | null) {
   responses.push(page.text, ...page.trail.filter(url => !url.startsWith(provider.issuer)));
   const cookie = browser.cookie(gateway.url, 'oauth_session_id')!;
   canaries.add(cookie);
-  const key = (await gateway.command('keys', 'create', '--user', 'alice@corp.example')).stdout.trim();
+  const key = (
+    await gateway.command('keys', 'create', '--user', 'alice@corp.example', '--admin')
+  ).stdout.trim();
   canaries.add(key);
 
   const paths = [
@@ -101,6 +123,9 @@ async function everyPath(t: TestContext, store: string | null) {
     `/u/tools/?access_token=${key}`,
     '/auth/corp/callback?code=nonsense&state=nonsense',
     '/nowhere',
+    '/metrics',
+    '/api/v1/audit',
+    '/api/v1/audit/export',
   ];
   for (const path of paths) {
     for (const headers of [
@@ -122,7 +147,7 @@ async function everyPath(t: TestContext, store: string | null) {
     });
     responses.push(JSON.stringify([...response.headers]), await response.text());
   }
-  canaries.add(STATIC_KEY).add(JWT_SECRET).add(provider.clientSecret);
+  canaries.add(STATIC_KEY).add(JWT_SECRET).add(COLLECTOR_KEY).add(provider.clientSecret);
   for (const command of [
     ['config', 'print'],
     ['config', 'check'],
@@ -134,7 +159,7 @@ async function everyPath(t: TestContext, store: string | null) {
     responses.push(stdout, stderr);
   }
   assert.ok(canaries.size >= 6, `too few canaries: ${canaries.size}`);
-  return { gateway, canaries, responses, cookie };
+  return { gateway, canaries, responses, cookie, told: collector.bodies };
 }
 
 /** The parts of a JWT count by themselves: a signature or a payload in a log is a leak too. */
@@ -157,7 +182,7 @@ function assertNoLeak(gateway: Gateway, canaries: Set<string>, responses: readon
 }
 
 test('canary tokens through every path are nowhere in plain: log, database, write-ahead log, responses, errors', async t => {
-  const { gateway, canaries, responses, cookie } = await everyPath(t, null);
+  const { gateway, canaries, responses, cookie, told } = await everyPath(t, null);
   assertNoLeak(gateway, canaries, responses);
   await fetch(`${gateway.url}/auth/logout`, {
     method: 'POST',
@@ -166,6 +191,14 @@ test('canary tokens through every path are nowhere in plain: log, database, writ
   });
   await gateway.stop();
   assertNoLeak(gateway, canaries, responses);
+  // Node's own numbers, the calls', the audit's lines and the traces' spans are there at all.
+  for (const part of ['sallyport_calls_total', 'session.begin', '"action":"key.create"'])
+    assert.ok(
+      responses.some(text => text.includes(part)),
+      part,
+    );
+  assert.match(told.join(), /"name":"GET \/u\/\{upstream\}\/\*"/);
+  assertAbsent(canaries, 'what the collector was told', told.join());
 });
 
 test('canary tokens are nowhere in plain in a PostgreSQL database', async t => {

@@ -150,16 +150,13 @@ test('on the warm path a GET reaches its transport in the same tick', async t =>
     addressOf: () => '127.0.0.1',
     transportTo: () => ({ send: out => void sent.push(`${out.method} ${out.path}`) }),
     record: () => {},
+    trace: null,
     bus: { subscribe: () => () => {} },
     runtime: { monotonic: () => 0 },
   });
   const server = createServer((req, res) => {
     const call = startCall(req, res, { requestId: 'req_1', startedAt: 0, proceed: () => {} });
-    forward.handle(
-      call,
-      () => ({ upstream: up, path: '/x' }),
-      () => {},
-    );
+    forward.handle(call, () => ({ upstream: up, path: '/x' }), { route: '/x', answer: () => {} });
     assert.deepEqual(sent, ['GET /x']);
     res.end('sent');
   });

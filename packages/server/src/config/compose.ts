@@ -29,6 +29,7 @@ export function compose(values: Values): Config {
     socketsPerAddress: values.socketsPerAddress,
     localAccounts: values.localAccounts ?? values.providers.length === 0,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
+    otlp: values.otlpEndpoint === undefined ? null : composeOtlp(values, values.otlpEndpoint),
     auditRetention: values.auditRetention,
     auth: {
       required: values.authRequired,
@@ -45,6 +46,19 @@ export function compose(values: Values): Config {
     forwarding: { enabled: values.oauthTokenForwarding, services: values.oauthTokenForwardingServices },
     providers: values.providers.map(provider => composeProvider(provider, values.responseMode)),
     upstreams: values.upstreams.map(composeUpstream),
+  };
+}
+
+/** OTLP over HTTP, section "OTLP/HTTP Request": the signal's path comes behind that of the base URL. */
+function composeOtlp(values: Values, endpoint: URL): Config['otlp'] {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
+  return {
+    url,
+    headers: values.otlpHeaders ?? null,
+    serviceName: values.otlpServiceName,
+    sampler: values.otlpSampler,
+    ratio: values.otlpSamplerArg,
   };
 }
 

@@ -212,3 +212,24 @@ test('accepted: what an operator confirmed, what is loopback, and what Kubernete
   ];
   for (const given of accepted) assert.deepEqual(problemsOf(given), [], JSON.stringify(given));
 });
+
+test('OpenTelemetry’s own variables say where traces go and which', () => {
+  const { otlp } = load({
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318/otel/',
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-team=a%20b',
+      OTEL_SERVICE_NAME: 'gate',
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+    },
+  });
+  assert.equal(otlp!.url.href, 'http://localhost:4318/otel/v1/traces');
+  assert.equal(otlp!.headers!.reveal(), 'x-team=a%20b');
+  assert.deepEqual(
+    [otlp!.serviceName, otlp!.sampler, otlp!.ratio],
+    ['gate', 'parentbased_traceidratio', 0.1],
+  );
+  assert.equal(load({}).otlp, null);
+  assert.equal(load({}).auditRetention, 180 * 86_400_000);
+  assert.equal(load({ env: { SALLYPORT_AUDIT_RETENTION: 'forever' } }).auditRetention, null);
+});

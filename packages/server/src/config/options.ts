@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { SAMPLERS } from '../platform/trace/sampler.ts';
 import { createSchemas, type SchemaContext } from './schema.ts';
 import { createSecretReader } from './secrets.ts';
 
@@ -78,6 +79,40 @@ export function createOptions(context: SchemaContext) {
       schema: is.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
       default: 'info',
       help: 'How much to log: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
+    },
+    {
+      key: 'otlpEndpoint',
+      aliases: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+      schema: is.collector.optional(),
+      help: 'Base URL of the collector that takes traces by OTLP over HTTP, such as `http://localhost:4318`. Default: none are made.',
+    },
+    {
+      key: 'otlpHeaders',
+      aliases: ['OTEL_EXPORTER_OTLP_HEADERS'],
+      schema: is.headerList.optional(),
+      secret: true,
+      help: 'Headers for the collector: `name=value,name=value`, values percent-encoded.',
+    },
+    {
+      key: 'otlpServiceName',
+      aliases: ['OTEL_SERVICE_NAME'],
+      schema: is.text,
+      default: 'sallyport',
+      help: 'What the gateway is called in traces.',
+    },
+    {
+      key: 'otlpSampler',
+      aliases: ['OTEL_TRACES_SAMPLER'],
+      schema: is.oneOf(...SAMPLERS),
+      default: 'parentbased_always_on',
+      help: `Which calls are traced: ${SAMPLERS.map(name => `\`${name}\``).join(', ')}.`,
+    },
+    {
+      key: 'otlpSamplerArg',
+      aliases: ['OTEL_TRACES_SAMPLER_ARG'],
+      schema: is.ratio,
+      default: '1',
+      help: 'The share of calls that `traceidratio` and `parentbased_traceidratio` take, from 0 to 1.',
     },
     {
       key: 'insecureHttp',

@@ -335,3 +335,32 @@ upstreams:
     ].sort(),
   );
 });
+
+test('where traces go is a base URL; headers for it are a list, and go over plain http: on loopback only', () => {
+  assert.deepEqual(
+    problemsOf({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.corp.example:4318' } }),
+    [],
+  );
+  for (const [env, problem] of [
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://collector:4317' }, /^otlpEndpoint: expected a base URL/],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://u:p@collector' },
+      /^otlpEndpoint: .*without user name or password/,
+    ],
+    [{ OTEL_EXPORTER_OTLP_HEADERS: 'canary-of-a-header' }, /^otlpHeaders: expected headers as name=value/],
+    [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=%zz' }, /^otlpHeaders: expected headers/],
+    [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=%0d%0ab' }, /^otlpHeaders: expected headers/],
+    [{ OTEL_TRACES_SAMPLER: 'xray' }, /^otlpSampler: expected one of always_on/],
+    [{ OTEL_TRACES_SAMPLER_ARG: '2' }, /^otlpSamplerArg: expected a number from 0 to 1/],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.corp.example', OTEL_EXPORTER_OTLP_HEADERS: 'a=b' },
+      /^otlpEndpoint: expected https:/,
+    ],
+    [{ SALLYPORT_AUDIT_RETENTION: '0' }, /^auditRetention: expected a duration/],
+  ] as const) {
+    const [found, ...more] = problemsOf({ env });
+    assert.match(found!, problem);
+    assert.doesNotMatch(found!, /canary/);
+    assert.deepEqual(more, []);
+  }
+});

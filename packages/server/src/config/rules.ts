@@ -34,6 +34,19 @@ export function checkTogether(raw: (key: string) => unknown, checked: Partial<Va
     }
   });
   checkCallers(checked, report);
+  checkCollector(checked, report);
+}
+
+function checkCollector(
+  { otlpEndpoint: url, otlpHeaders, insecureHttp }: Partial<Values>,
+  report: Report,
+): void {
+  if (url === undefined || otlpHeaders === undefined || insecureHttp === true) return;
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname))
+    report(
+      ['otlpEndpoint'],
+      'expected https:, since otlpHeaders go there (insecureHttp: true accepts http:)',
+    );
 }
 
 /** @param providers ids that the upstream's rule may name */

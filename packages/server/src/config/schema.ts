@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { StoreUrl } from '../platform/db/db.ts';
 import { isLoopbackHost } from '../platform/net.ts';
+import { readHeaderList } from '../platform/trace/header-list.ts';
 import { PRESETS } from './presets.ts';
 import { Refusal } from './problems.ts';
 import type { Purpose, SecretReader } from './secrets.ts';
@@ -20,10 +21,14 @@ import {
   oneOf,
   range,
   rate,
+  ratio,
   retention,
   size,
   strings,
 } from './values.ts';
+
+const COLLECTOR = 'a base URL such as http://localhost:4318';
+const HEADER_LIST = 'headers as name=value,name=value, values percent-encoded';
 
 /** What the checks of single values need to know of the whole. */
 export interface SchemaContext {
@@ -34,14 +39,20 @@ export interface SchemaContext {
 
 /** Every schema that reads the configuration, for one reading of it. */
 export function createSchemas(context: SchemaContext) {
-  /** @throws Refusal for anything but a plain http(s) URL; http: only on loopback, or where the operator said so. */
-  function httpUrl(text: string, expected: string): URL {
+  /** @throws Refusal for anything but a plain http(s) URL */
+  function plainUrl(text: string, expected: string): URL {
     const url = URL.parse(text);
     if (url === null || !['http:', 'https:'].includes(url.protocol) || url.hash !== '' || url.search !== '')
       throw new Refusal(`expected ${expected}`);
     // RFC 9110 §4.2.4: user information in an http URL is deprecated, and it would reach logs.
     if (url.username !== '' || url.password !== '')
       throw new Refusal(`expected ${expected}, without user name or password`);
+    return url;
+  }
+
+  /** @throws Refusal for anything but a plain http(s) URL; http: only on loopback, or where the operator said so. */
+  function httpUrl(text: string, expected: string): URL {
+    const url = plainUrl(text, expected);
     if (url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !context.insecureHttp) {
       throw new Refusal(
         'expected https:, since http: is accepted on loopback only (insecureHttp: true accepts it everywhere)',
@@ -212,6 +223,14 @@ export function createSchemas(context: SchemaContext) {
     count,
     duration,
     retention,
+    ratio,
+    /** Without secrets, plain http: is what collectors in the same network speak. */
+    collector: leaf(COLLECTOR, text => plainUrl(text, COLLECTOR)),
+    headerList: leaf(HEADER_LIST, text => {
+      const list = context.secrets.read(text, 'header');
+      if (readHeaderList(list.reveal()) === null) throw new Refusal();
+      return list;
+    }),
     listenAddress,
     origin,
     storeUrl,

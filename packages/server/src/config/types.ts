@@ -1,6 +1,7 @@
 import type { StoreUrl } from '../platform/db/db.ts';
 import type { Rate } from '../platform/rate-limit.ts';
 import type { Secret } from '../platform/secret.ts';
+import type { SamplerName } from '../platform/trace/sampler.ts';
 import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
 
@@ -47,6 +48,17 @@ export interface Config {
   /** Whether people may sign in with a password kept here. */
   readonly localAccounts: boolean;
   readonly session: { readonly idle: number; readonly absolute: number };
+  /** Where traces go; null: none are made. */
+  readonly otlp: {
+    /** Takes them by POST. */
+    readonly url: URL;
+    /** A list, as `readHeaderList` reads it. */
+    readonly headers: Secret | null;
+    readonly serviceName: string;
+    readonly sampler: SamplerName;
+    /** From 0 to 1. */
+    readonly ratio: number;
+  } | null;
   /** Milliseconds that the audit is kept; null for ever. */
   readonly auditRetention: number | null;
   readonly auth: {

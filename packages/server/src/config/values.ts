@@ -110,6 +110,15 @@ export const retention = leaf('a duration such as 180d, or forever', text =>
   text === 'forever' ? null : parseDuration(text),
 );
 
+const RATIO = 'a number from 0 to 1';
+export const ratio = z.preprocess(
+  value => (typeof value === 'number' ? String(value) : value),
+  leaf(RATIO, text => {
+    if (!/^(0|1|0?\.\d+|1\.0+|0\.0+)$/.test(text)) throw new Refusal();
+    return Number(text);
+  }),
+);
+
 const LISTEN = 'an address and port such as 127.0.0.1:8080 or [::1]:8080';
 export const listenAddress = leaf(LISTEN, text => {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);

@@ -53,6 +53,7 @@ export function createCheck(deps: CheckDeps): (call: Call) => void {
         status,
         method: asked?.method ?? call.req.method!,
         requestId: call.requestId,
+        traceId: null,
         credential: released,
         // Before it has proved itself it may write what it likes.
         address: asked === null ? call.remoteAddress : deps.addressOf(call),

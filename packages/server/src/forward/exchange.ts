@@ -1,4 +1,5 @@
 import type { AppError } from '../platform/errors.ts';
+import type { TraceHeaders } from '../platform/trace/tracer.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Flow, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -53,7 +54,7 @@ export class Exchange implements ResponseReceiver {
   }
 
   /** @param path what is sent as the request target: path and query */
-  start(transport: Transport, path: string, credential: Credential | null): void {
+  start(transport: Transport, path: string, credential: Credential | null, trace: TraceHeaders | null): void {
     const { req, res, rawHeaders, headers, body: inbound, requestId } = this.#call;
     // It may have left while its credential was looked for.
     if (res.destroyed) {
@@ -66,6 +67,7 @@ export class Exchange implements ResponseReceiver {
       headers.connection,
       credential,
       requestId,
+      trace,
     );
     const body = inbound.outbound();
     if (body !== null && !Buffer.isBuffer(body) && inbound.length !== undefined) {

@@ -3,6 +3,8 @@ import { AppError, asAppError } from '../platform/errors.ts';
 import { onBehalfOf } from '../platform/on-behalf-of.ts';
 import { ready } from '../platform/ready.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import { readTraceparent } from '../platform/trace/trace-context.ts';
+import type { StartTrace } from '../platform/trace/tracer.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Transport } from '../terms/transport.ts';
@@ -16,6 +18,14 @@ import type { Outcome } from './outcome.ts';
 export interface Destination {
   readonly upstream: Upstream;
   readonly path: string;
+}
+
+/** Through which of our paths it comes. */
+export interface Surface {
+  /** The paths' common form, for traces: `/v1/*`. */
+  readonly route: string;
+  /** Renders an error of ours, in the shape this surface speaks. */
+  answer(call: Call, error: AppError): void;
 }
 
 /** Finds where a call goes; the body's head may be read for it. */
@@ -36,6 +46,8 @@ export interface ForwardDeps {
   transportTo(upstream: Upstream): Transport;
   /** Called once for each call, when it has ended. */
   record(outcome: Outcome): void;
+  /** Begins the trace of a call that is to be recorded; null where none is. */
+  trace: StartTrace | null;
   addressOf(call: Call): string;
   /** News that takes back what let a call through. */
   bus: Pick<Bus, 'subscribe'>;
@@ -47,9 +59,8 @@ export interface Forward {
   authenticate(call: Call): Principal | Promise<Principal>;
   /**
    * The whole way of a call to an upstream and back.
-   * @param answer renders an error of ours, in the shape this surface speaks
    */
-  handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void;
+  handle(call: Call, find: Find, surface: Surface): void;
   /** Calls under way to an upstream, in this process. */
   open(upstreamId: string): number;
 }
@@ -82,25 +93,42 @@ export function createForward(deps: ForwardDeps): Forward {
 
   const live = createLiveCalls({ bus: deps.bus, authenticate, authorize: authorizeNow });
 
-  function handle(call: Call, find: Find, answer: (call: Call, error: AppError) => void): void {
+  function handle(call: Call, find: Find, surface: Surface): void {
+    const method = call.req.method!;
+    const trace = deps.trace === null ? null : deps.trace(call, `${method} ${surface.route}`);
     let principal: Principal | null = null;
     let upstream: Upstream | null = null;
     let sent: Credential | null = null;
     let entered: LiveCall | null = null;
 
+    let failure: string | null = null;
     let ended = false;
     const finish = (result: Outcome['result'], status: number) => {
       if (ended) return;
       ended = true;
       if (entered !== null) live.leave(entered);
+      trace?.note({ ...(status > 0 && { 'http.response.status_code': status }), 'sallyport.result': result });
+      trace?.end(
+        {
+          'http.request.method': method,
+          'http.route': surface.route,
+          'http.response.status_code': status,
+          'sallyport.request_id': call.requestId,
+          'sallyport.result': result,
+          ...(upstream !== null && { 'sallyport.upstream': upstream.id }),
+          ...(failure !== null && { 'error.type': failure }),
+        },
+        status >= 500 || result === 'broken',
+      );
       deps.record({
         principal,
         upstream,
         credential: sent,
         result,
         status,
-        method: call.req.method!,
+        method,
         requestId: call.requestId,
+        traceId: trace === null ? traceIdOf(call) : trace.traceId,
         address: deps.addressOf(call),
         took: runtime.monotonic() - call.startedAt,
       });
@@ -108,23 +136,31 @@ export function createForward(deps: ForwardDeps): Forward {
     const fail = (thrown: unknown) => {
       if (call.res.destroyed) return finish('abandoned', 0);
       const error = asAppError(thrown);
-      answer(call, error);
+      trace?.note({ 'error.type': error.code });
+      failure = error.code;
+      surface.answer(call, error);
       finish(error.code.startsWith('upstream_') ? 'upstream_error' : 'refused', error.status);
     };
     const end = { finished: finish, failed: fail };
 
-    const walk = () =>
-      ready(authenticate(call), who => {
+    const walk = () => {
+      trace?.step('authenticate');
+      return ready(authenticate(call), who => {
         principal = who;
+        trace?.note({ 'sallyport.proof': who.proof });
+        trace?.done();
         return ready(find(who), destination => {
           upstream = destination.upstream;
           authorize(who, upstream);
           call.body.limit(upstream.maxBody);
-          return ready(vault.credentialFor(who, upstream), credential =>
-            ready(gatherSmall(call), () => send(who, destination, credential)),
-          );
+          trace?.step('credential', 'internal', { 'sallyport.credential.rule': upstream.credential.use });
+          return ready(vault.credentialFor(who, upstream), credential => {
+            trace?.done();
+            return ready(gatherSmall(call), () => send(who, destination, credential));
+          });
         });
       });
+    };
 
     function send(who: Principal, destination: Destination, credential: Credential | null): void {
       const { upstream, path } = destination;
@@ -138,7 +174,8 @@ export function createForward(deps: ForwardDeps): Forward {
       entered = passage;
       live.enter(passage);
       sent = credential;
-      first.start(deps.transportTo(upstream), path, credential);
+      begin(upstream, 0);
+      first.start(deps.transportTo(upstream), path, credential, trace?.headers() ?? null);
     }
 
     /** The upstream refused the token: once a newer one, where there is one and the body can be sent again; else its refusal is the answer. */
@@ -149,6 +186,8 @@ export function createForward(deps: ForwardDeps): Forward {
     ): Promise<void> {
       const { principal, exchange: first } = passage;
       if (!call.body.repeatable) return first.pass();
+      trace?.note({ 'http.response.status_code': 401 });
+      trace?.step('credential', 'internal', { 'sallyport.credential.rule': upstream.credential.use });
       const renewed = await vault.renew(principal, upstream, refused).catch((error: unknown) => {
         first.drop();
         throw error;
@@ -160,7 +199,18 @@ export function createForward(deps: ForwardDeps): Forward {
       if (passage.refusal !== null) throw passage.refusal;
       passage.exchange = new Exchange(call, upstream, null, end);
       sent = renewed;
-      passage.exchange.start(deps.transportTo(upstream), path, renewed);
+      begin(upstream, 1);
+      passage.exchange.start(deps.transportTo(upstream), path, renewed, trace?.headers() ?? null);
+    }
+
+    function begin({ id, url }: Upstream, resent: number): void {
+      trace?.step('upstream', 'client', {
+        'http.request.method': method,
+        'server.address': url.hostname,
+        ...(url.port !== '' && { 'server.port': Number(url.port) }),
+        ...(resent > 0 && { 'http.request.resend_count': resent }),
+        'sallyport.upstream': id,
+      });
     }
 
     try {
@@ -179,4 +229,8 @@ function gatherSmall(call: Call): undefined | Promise<undefined> {
   const { body } = call;
   if (body.empty || !body.small) return undefined;
   return body.gather(() => false).then(() => undefined);
+}
+
+function traceIdOf({ headers }: Call): string | null {
+  return headers.traceparent === undefined ? null : (readTraceparent(headers.traceparent)?.traceId ?? null);
 }

@@ -1,3 +1,4 @@
+import type { TraceHeaders } from '../platform/trace/tracer.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { UpstreamKind } from '../terms/upstream.ts';
 
@@ -60,6 +61,7 @@ const STAINLESS = 'x-stainless-';
  * @param rawHeaders names and values in turn, as received
  * @param connection the client's `Connection` header
  * @param requestId by which the upstream's log can be compared with ours
+ * @param trace where the call is recorded, in place of what the client says of its trace; else that passes as it is
  */
 export function outboundHeaders(
   kind: UpstreamKind,
@@ -67,6 +69,7 @@ export function outboundHeaders(
   connection: string | undefined,
   credential: Credential | null,
   requestId: string,
+  trace: TraceHeaders | null,
 ): string[] {
   const allowed = ALLOWED[kind];
   const hop = hopHeaders(connection);
@@ -76,9 +79,11 @@ export function outboundHeaders(
     const name = rawHeaders[i]!.toLowerCase();
     if (!(allowed.has(name) || (kind === 'openai' && name.startsWith(STAINLESS)))) continue;
     if (name === ours || hop?.has(name)) continue;
+    if (trace !== null && (name === 'traceparent' || (name === 'tracestate' && !trace.continued))) continue;
     if (SINGLE.has(name) && has(out, name)) continue;
     out.push(name, rawHeaders[i + 1]!);
   }
+  if (trace !== null) out.push('traceparent', trace.traceparent);
   out.push('x-request-id', requestId);
   if (credential !== null) out.push(credential.header, credential.value);
   return out;

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly status: number;
   readonly method: string;
   readonly requestId: string;
+  /** Of the trace that it belongs to, ours or the caller's. */
+  readonly traceId: string | null;
   /** Where it came from; behind trusted proxies, what they say. */
   readonly address: string | undefined;
   /** Milliseconds from the request's head to the response's end. */

@@ -47,6 +47,8 @@ export function forwardRoutes(
   },
 ): ForwardRoute[] {
   const { forward, upstreams } = deps;
+  const byModel = { route: '/v1/*', answer: deps.answerOpenai };
+  const named = { route: '/u/{upstream}/*', answer: deps.answerProblem };
 
   const models = async (call: Call) => {
     const principal = await forward.authenticate(call);
@@ -59,7 +61,7 @@ export function forwardRoutes(
   const openai: CallHandler = call => {
     if (call.path === '/v1/models' && (call.req.method === 'GET' || call.req.method === 'HEAD'))
       deps.answerJson(call, () => models(call), deps.answerOpenai);
-    else forward.handle(call, principal => findByModel(call, principal, deps), deps.answerOpenai);
+    else forward.handle(call, principal => findByModel(call, principal, deps), byModel);
   };
 
   return [
@@ -76,7 +78,7 @@ export function forwardRoutes(
     },
     {
       prefix: '/u',
-      handle: call => forward.handle(call, () => findNamed(call, upstreams), deps.answerProblem),
+      handle: call => forward.handle(call, () => findNamed(call, upstreams), named),
       refuse: deps.answerProblem,
     },
   ];

@@ -59,6 +59,7 @@ export async function whoami(
     call.headers.connection,
     credential,
     call.requestId,
+    null,
   );
   const headers: [string, string][] = [['host', upstream.url.host]];
   for (let i = 0; i < raw.length; i += 2) {

@@ -11,6 +11,7 @@ const outcome: Outcome = {
   status: 401,
   method: 'POST',
   requestId: 'req_1',
+  traceId: null,
   address: '127.0.0.1',
   took: 1.23456,
 };

@@ -40,8 +40,8 @@ export function createAccessLog(deps: {
     `{"level":40,"time":${runtime.now()},"msg":"calls were not logged: nobody took the lines","bytes":${bytes}}\n`;
 
   return {
-    record({ requestId, method, status, result, upstream, principal, took }) {
-      lines += `{"level":30,"time":${runtime.now()},"msg":"call","requestId":"${requestId}","method":"${method}","status":${status},"result":"${result}","upstream":${upstream === null ? null : `"${upstream.id}"`},"user":${principal === null ? null : `"${principal.userId}"`},"ms":${Math.round(took * 100) / 100}}\n`;
+    record({ requestId, traceId, method, status, result, upstream, principal, took }) {
+      lines += `{"level":30,"time":${runtime.now()},"msg":"call","requestId":"${requestId}",${traceId === null ? '' : `"traceId":"${traceId}",`}"method":"${method}","status":${status},"result":"${result}","upstream":${upstream === null ? null : `"${upstream.id}"`},"user":${principal === null ? null : `"${principal.userId}"`},"ms":${Math.round(took * 100) / 100}}\n`;
       if (lines.length >= FLUSH_BYTES) flush();
       else if (!waiting) {
         waiting = true;
