@@ -46,7 +46,7 @@ import { logoutRoutes } from './identity/logout-routes.ts';
 import { createLogoutTokens } from './identity/logout-token.ts';
 import { providerRoutes } from './identity/provider-routes.ts';
 import { createProxyHeader } from './identity/proxy-header.ts';
-import { identityRoutes } from './identity/routes.ts';
+import { featuresOf, identityRoutes } from './identity/routes.ts';
 import { createCookie, sessionCookie } from './identity/session-cookie.ts';
 import { createSessionStore } from './identity/session-store.ts';
 import { createSessions } from './identity/sessions.ts';
@@ -54,6 +54,7 @@ import { createSignIn } from './identity/sign-in.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createSignInStore } from './identity/sign-in-store.ts';
 import { createStanding } from './identity/standing.ts';
+import { createUserRemoval } from './identity/user-removal.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
@@ -237,6 +238,7 @@ export async function createApp(deps: {
     audit,
     log,
   });
+  const removal = createUserRemoval({ ...vault, users, sessions, keys, invitations, bus, audit });
   const logoutTokens = createLogoutTokens({ servers, fetch, runtime });
   const logout = createLogout({
     sessions,
@@ -366,12 +368,12 @@ export async function createApp(deps: {
           name: 'Sallyport',
           version: manifest.version,
           publicUrl,
-          features: config.localAccounts ? ['edit-upstreams', 'local-accounts'] : ['edit-upstreams'],
+          features: featuresOf(config),
         },
         users,
         runtime,
       }),
-      userRoutes({ users, sessions, keys, grantsOf: vault.grantsOf, bus, audit }),
+      userRoutes({ users, sessions, removal, bus, audit }),
       providerRoutes({ providers: config.providers, users, localAccounts: config.localAccounts }),
       ...(config.localAccounts ? localRoutes({ localAccounts, invitations, refuseCrossSite }) : []),
       signInRoutes({ signIn, providers: config.providers, publicUrl, console: consoleDir !== null }),

@@ -174,6 +174,11 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
       { status: 404, path: { id: 'usr_none' }, json: { disabled: true } },
       { status: 409, path: { id: (await as('admin', '/api/v1/me')).user.id }, json: { disabled: true } },
     ],
+    removeUser: [
+      { status: 404, path: { id: 'usr_none' } },
+      { status: 409, path: { id: (await as('admin', '/api/v1/me')).user.id } },
+      { ...adminOnly, path: { id: user.id } },
+    ],
     countConsequences: [{ status: 200, path: { id: user.id } }],
     createPasswordLink: [
       { status: 201, path: { id: (await as('admin', '/api/v1/me')).user.id } },

@@ -130,6 +130,12 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     summary: 'Disables or enables somebody, makes them an admin or takes it back',
     refusals: [409],
   },
+  'DELETE /api/v1/users/{id}': {
+    id: 'removeUser',
+    tag: 'admin',
+    summary: 'Removes somebody for good, with their sessions, keys and grants',
+    refusals: [409],
+  },
   'GET /api/v1/users/{id}/consequences': {
     id: 'countConsequences',
     tag: 'admin',

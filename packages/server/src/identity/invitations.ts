@@ -34,6 +34,8 @@ export interface Invitations {
   /** A new password for a person who forgot theirs. @throws AppError as `invite`, and `not_found` */
   passwordLink(userId: string, principal: Principal, by: Actor): Promise<Minted>;
   list(): Promise<Invitation[]>;
+  /** How many links a user gave that are still open. */
+  countBy(userId: string): Promise<number>;
   /** @returns whether there was one */
   revoke(id: string, by: Actor): Promise<boolean>;
   /** What a link leads to. @throws AppError `gone` for one that is spent, withdrawn, over, or was never ours: which of these is not told */
@@ -105,6 +107,7 @@ export function createInvitations(deps: {
     },
 
     list: store.list,
+    countBy: store.countBy,
 
     async revoke(id, by) {
       if (!(await store.revoke(id))) return false;

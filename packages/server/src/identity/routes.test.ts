@@ -6,6 +6,7 @@ import { identityGround } from '../../test/fixtures/identity.ts';
 import { asAppError } from '../platform/errors.ts';
 import type { Principal, Proof } from '../terms/principal.ts';
 import { identityRoutes } from './routes.ts';
+import { createUserRemoval } from './user-removal.ts';
 import { userRoutes } from './user-routes.ts';
 import type { User } from './user-store.ts';
 
@@ -40,7 +41,13 @@ async function withRoutes(t: TestContext) {
     features: [],
   };
   await app.register(identityRoutes({ ...ground, gateway }));
-  await app.register(userRoutes({ ...ground, grantsOf: async () => ['grt_1'] }));
+  const removal = createUserRemoval({
+    ...ground,
+    invitations: { countBy: async () => 2 },
+    grantsOf: async () => [{ id: 'grt_1' }],
+    endGrant: async () => true,
+  });
+  await app.register(userRoutes({ ...ground, removal }));
 
   async function call(
     as: Principal,
@@ -327,7 +334,7 @@ test('what goes with a user is counted before anything is done to them', async t
   await keys.create(wanted);
   await keys.revoke((await keys.create(wanted)).id);
   const { body } = await call(as(root), 'GET', `/api/v1/users/${alice.id}/consequences`);
-  assert.deepEqual(body, { sessions: 1, keys: 1, grants: 1 });
+  assert.deepEqual(body, { sessions: 1, keys: 1, grants: 1, invitations: 2 });
 });
 
 test('admins list users with what the gateway knows of them', async t => {
@@ -346,4 +353,14 @@ test('admins list users with what the gateway knows of them', async t => {
     'name',
     'seen_at',
   ]);
+});
+
+test('the last admin is not removed, whoever asks', async t => {
+  const { call, alice, root, users } = await withRoutes(t);
+  const remove = (by: User) => call(as(by, { admin: true }), 'DELETE', `/api/v1/users/${root.id}`);
+  assert.equal((await remove(alice)).status, 409);
+  assert.equal((await users.get(root.id))?.disabledAt, null);
+  await users.setAdmin(alice.id, true);
+  assert.equal((await remove(alice)).status, 204);
+  assert.equal(await users.get(root.id), null);
 });

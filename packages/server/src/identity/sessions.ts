@@ -36,7 +36,12 @@ export interface Sessions {
   /** Ends the session behind a `Cookie` header, if there is one, for another that takes its place. */
   endOfCookies(cookies: string | undefined, by: Actor): Promise<EndedSession | null>;
   /** All of a user's, or all but one of them. */
-  endAllOf(userId: string, by: Actor, why: 'user-disabled' | 'password-set', except?: string): Promise<void>;
+  endAllOf(
+    userId: string,
+    by: Actor,
+    why: 'user-disabled' | 'user-removed' | 'password-set',
+    except?: string,
+  ): Promise<void>;
   /** Ends those that a provider has ended. @param address where it said so from */
   endOfProvider(which: ProviderSessions, address: string | null): Promise<EndedSession[]>;
   /** `Set-Cookie` that forgets it. */
@@ -48,7 +53,15 @@ export interface Sessions {
 /** How somebody proved to be who they are, for the audit. */
 type How = 'provider' | 'password' | 'invitation' | 'password-link' | 'admin-link';
 /** Why a session ended, for the audit. */
-type Why = 'revoked' | 'signed-out' | 'replaced' | 'user-disabled' | 'password-set' | 'provider' | 'expired';
+type Why =
+  | 'revoked'
+  | 'signed-out'
+  | 'replaced'
+  | 'user-disabled'
+  | 'user-removed'
+  | 'password-set'
+  | 'provider'
+  | 'expired';
 
 /** Browsers' sign-ins: a random id in a cookie, its hash in the database, a few seconds of memory in between. Each begin and end is recorded here. */
 export function createSessions(deps: {

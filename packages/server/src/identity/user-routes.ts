@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Bus } from '../platform/bus.ts';
 import { AppError } from '../platform/errors.ts';
 import { type Actor, type Audit, actorOf } from '../terms/audit.ts';
-import type { Keys } from './keys.ts';
 import type { Sessions } from './sessions.ts';
+import type { UserRemoval } from './user-removal.ts';
 import type { User, UserStore } from './user-store.ts';
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
@@ -26,13 +26,12 @@ const count = z.number().int();
 /** `/api/v1/users`, for admins: who is known here, who may still come in, and who may do everything. */
 export function userRoutes(deps: {
   users: Pick<UserStore, 'get' | 'list' | 'setDisabled' | 'setAdmin'>;
-  sessions: Pick<Sessions, 'list' | 'endAllOf'>;
-  keys: Pick<Keys, 'list'>;
-  grantsOf(userId: string): Promise<readonly unknown[]>;
+  sessions: Pick<Sessions, 'endAllOf'>;
+  removal: UserRemoval;
   bus: Pick<Bus, 'publish'>;
   audit: Audit;
 }): FastifyPluginAsyncZod {
-  const { users, sessions, keys, bus, audit } = deps;
+  const { users, sessions, removal, bus, audit } = deps;
   const config = { policy: 'admin' } as const;
 
   async function known(userId: string): Promise<User> {
@@ -97,21 +96,25 @@ export function userRoutes(deps: {
         config,
         schema: {
           params: byId,
-          response: { 200: z.object({ sessions: count, keys: count, grants: count }) },
+          response: {
+            200: z.object({
+              sessions: count,
+              keys: count,
+              grants: count,
+              invitations: count.describe('Open links that they gave to others'),
+            }),
+          },
         },
       },
-      async ({ params }) => {
-        const { id } = await known(params.id);
-        const [live, theirs, grants] = await Promise.all([
-          sessions.list(id),
-          keys.list(id),
-          deps.grantsOf(id),
-        ]);
-        return {
-          sessions: live.length,
-          keys: theirs.filter(key => key.revokedAt === null).length,
-          grants: grants.length,
-        };
+      ({ params }) => removal.consequences(params.id),
+    );
+
+    app.delete(
+      '/api/v1/users/:id',
+      { config, schema: { params: byId, response: { 204: z.null() } } },
+      async (request, reply) => {
+        await removal.remove(request.params.id, actorOf(request));
+        return reply.code(204).send(null);
       },
     );
   };

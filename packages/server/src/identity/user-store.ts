@@ -166,6 +166,23 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       return row !== undefined;
     },
 
+    /** Whether nobody else could do an admin's work. */
+    async isLastAdmin(id: string): Promise<boolean> {
+      const rows = await db
+        .selectFrom('users')
+        .select('id')
+        .where(eb => eb.or([eb('claimed_admin', '=', 1), eb('local_admin', '=', 1)]))
+        .where('disabled_at', 'is', null)
+        .limit(2)
+        .execute();
+      return rows.length === 1 && rows[0]!.id === id;
+    },
+
+    /** With everything that is theirs alone: identities, password, sessions, keys, grants, the links they gave. */
+    async remove(id: string): Promise<void> {
+      await db.deleteFrom('users').where('id', '=', id).execute();
+    },
+
     /** @returns whether there is such a user */
     async setDisabled(id: string, disabled: boolean): Promise<boolean> {
       const result = await db

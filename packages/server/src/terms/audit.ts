@@ -29,6 +29,7 @@ export const AUDIT_ACTIONS = [
   'user.disable',
   'user.enable',
   'user.make-admin',
+  'user.remove',
   'user.unmake-admin',
 ] as const;
 

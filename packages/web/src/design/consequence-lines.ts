@@ -4,6 +4,7 @@ const SAID: Record<string, readonly [one: string, many: string]> = {
   sessions: ['session is signed out', 'sessions are signed out'],
   keys: ['gateway key stops working', 'gateway keys stop working'],
   grants: ['connected account is forgotten', 'connected accounts are forgotten'],
+  invitations: ['open link that they gave stops working', 'open links that they gave stop working'],
   users: ['person can no longer sign in this way', 'people can no longer sign in this way'],
   upstreams: ['upstream loses its credential', 'upstreams lose their credential'],
   open_calls: ['call under way breaks off', 'calls under way break off'],

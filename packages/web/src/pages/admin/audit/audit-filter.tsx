@@ -120,5 +120,6 @@ const ACTIONS = [
   'user.disable',
   'user.enable',
   'user.make-admin',
+  'user.remove',
   'user.unmake-admin',
 ];
