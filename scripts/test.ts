@@ -1,6 +1,6 @@
 /**
  * `npm test`: every test of the repository by Node's own runner, after starting one PostgreSQL for all of them where its programs are found. Ends with
- * what was skipped and why. `SALLYPORT_TEST_REQUIRE=postgres,chromium,nginx` (CI) makes their absence a failure.
+ * what was skipped and why. `SALLYPORT_TEST_REQUIRE=postgres,chromium,nginx,container` (CI) makes their absence a failure.
  *
  * `npm test -- packages/server/src/vault` runs a part.
  */
