@@ -20,7 +20,7 @@ import { createWays } from './forward/ways.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
 import { createApi } from './http/api.ts';
-import { checkProvider, type Finding } from './http/checks.ts';
+import { checkProvider } from './http/checks.ts';
 import { consoleRoutes } from './http/console.ts';
 import { findConsole } from './http/console-files.ts';
 import { createEvents } from './http/events.ts';
@@ -44,13 +44,16 @@ import { createLocalSignIn } from './identity/local-sign-in.ts';
 import { createLogout } from './identity/logout.ts';
 import { logoutRoutes } from './identity/logout-routes.ts';
 import { createLogoutTokens } from './identity/logout-token.ts';
-import { providerRoutes } from './identity/provider-routes.ts';
+import { providerAdminRoutes } from './identity/provider-admin-routes.ts';
+import { createProviderAdministration } from './identity/provider-administration.ts';
+import { createProviders } from './identity/providers.ts';
 import { createProxyHeader } from './identity/proxy-header.ts';
 import { featuresOf, identityRoutes } from './identity/routes.ts';
 import { createCookie, sessionCookie } from './identity/session-cookie.ts';
 import { createSessionStore } from './identity/session-store.ts';
 import { createSessions } from './identity/sessions.ts';
 import { createSignIn } from './identity/sign-in.ts';
+import { signInOptionsRoutes } from './identity/sign-in-options-routes.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createSignInStore } from './identity/sign-in-store.ts';
 import { createStanding } from './identity/standing.ts';
@@ -143,33 +146,34 @@ export async function createApp(deps: {
   const fetch = opening.use(
     createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }),
   );
-  const servers = createAuthorizationServers({
-    providers: config.providers,
-    fetch,
-    runtime,
-    insecureHttp: config.insecureHttp,
-  });
 
   const sealer = createSealer(
     loadKeyring({ keys: config.encryptionKeys, dataDir: config.dataDir, runtime, log }),
     runtime,
   );
   const grants = createGrantStore(db);
-  const reader = createEntryReader({
-    insecureHttp: config.insecureHttp,
-    exposed: !isLoopbackHost(config.listen.host),
+  const exposed = !isLoopbackHost(config.listen.host);
+  const reader = createEntryReader({ insecureHttp: config.insecureHttp, exposed });
+  const defining = { sealer, reader, log };
+  const providers = createProviders({
+    ...defining,
+    configured: config.providers,
+    store: createDefinitionStore(db, 'provider'),
+    changed(providerId, was) {
+      administration.changed(providerId, was);
+      bus.publish({ topic: 'provider-changed', providerId });
+    },
   });
+  const { insecureHttp } = config;
+  const servers = createAuthorizationServers({ providers, fetch, runtime, insecureHttp });
   const upstreams = createUpstreams({
+    ...defining,
     configured: config.upstreams,
     store: createDefinitionStore(db, 'upstream'),
-    sealer,
-    reader,
     bus,
-    log,
   });
-  const shelves = [upstreams.shelf];
-  await assertKeysPresent({ kids: sealingKeys }, sealer);
-  await upstreams.load();
+  const shelves = [providers.shelf, upstreams.shelf];
+  await assertKeysPresent([grants, ...shelves], sealer);
   const endpoint = createTokenEndpoint({ configurationFor: servers.configurationFor, runtime });
   const refresh = opening.use(
     createRefresh({
@@ -191,6 +195,7 @@ export async function createApp(deps: {
     bus,
     audit,
     log,
+    providers,
     config,
   });
 
@@ -212,12 +217,14 @@ export async function createApp(deps: {
   });
   const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
 
+  const signIns = createSignInStore(db);
   const signIn = createSignIn({
-    store: createSignInStore(db),
+    store: signIns,
     users,
     sessions,
     servers,
     storeGrant: vault.storeGrant,
+    endGrant: vault.endGrant,
     sealer,
     cookie: createCookie('sallyport_sign_in', publicUrl),
     publicUrl,
@@ -239,6 +246,18 @@ export async function createApp(deps: {
     log,
   });
   const removal = createUserRemoval({ ...vault, users, sessions, keys, invitations, bus, audit });
+  const administration = createProviderAdministration({
+    providers,
+    reader,
+    servers,
+    signIns,
+    users,
+    sessions,
+    vault,
+    upstreams,
+    log,
+  });
+  await Promise.all([providers.load(), upstreams.load()]);
   const logoutTokens = createLogoutTokens({ servers, fetch, runtime });
   const logout = createLogout({
     sessions,
@@ -319,14 +338,14 @@ export async function createApp(deps: {
     runtime,
   });
 
-  const upstreamEdits = createUpstreamEdits({ upstreams, reader, providers: () => config.providers });
+  const upstreamEdits = createUpstreamEdits({ upstreams, reader, providers });
   const probe = createProbe({ dial: ways.dial, vault, runtime });
 
   const examine = createExamination({
     config,
     checkDatabase,
-    unreadable,
-    providers: servers,
+    unreadable: vault.unreadable,
+    providers,
     upstreams,
     runtime,
   });
@@ -359,7 +378,7 @@ export async function createApp(deps: {
       pages,
       events.routes,
       healthRoutes({ checkDatabase }),
-      checkRoutes({ examine, examineProvider }),
+      checkRoutes({ examine }),
       metricsRoutes({ metrics }),
       identityRoutes({
         keys,
@@ -374,13 +393,19 @@ export async function createApp(deps: {
         runtime,
       }),
       userRoutes({ users, sessions, removal, bus, audit }),
-      providerRoutes({ providers: config.providers, users, localAccounts: config.localAccounts }),
+      signInOptionsRoutes({ providers, users, localAccounts: config.localAccounts }),
+      providerAdminRoutes({
+        providers,
+        ...administration,
+        examine: provider => checkProvider(provider, config, runtime),
+        audit,
+      }),
       ...(config.localAccounts ? localRoutes({ localAccounts, invitations, refuseCrossSite }) : []),
-      signInRoutes({ signIn, providers: config.providers, publicUrl, console: consoleDir !== null }),
+      signInRoutes({ signIn, providers, publicUrl, console: consoleDir !== null }),
       returnRoutes({ publicUrl }),
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
-      vaultRoutes({ vault, upstreams, may, providers: config.providers }),
+      vaultRoutes({ vault, upstreams, may, providers }),
       upstreamRoutes({ upstreams, may, vault, failing, publicUrl, runtime }),
       upstreamAdminRoutes({
         upstreams,
@@ -430,31 +455,23 @@ export async function createApp(deps: {
     database,
     audit,
     identity: { keys, users, sessions },
+    providers,
     upstreams,
     vault: {
       storeGrant: vault.storeGrant,
       rotate: signal => vault.rotate({ signal }),
-      unreadable,
+      unreadable: vault.unreadable,
     },
     adminLink: () => adminLinks.create(),
     async start() {
+      const chore = (ms: number, name: string, ...work: (() => Promise<unknown>)[]) =>
+        open.use(every(ms, name, () => Promise.all(work.map(act => act())), { runtime, log }));
       open.use(startSweep({ store: grants, refreshDue: vault.refreshDue, runtime, log }));
-      open.use(
-        every(
-          PURGE,
-          'clearing away what has expired',
-          () =>
-            Promise.all([
-              sessions.purge(),
-              signIn.purge(),
-              invitations.purge(),
-              vault.purge(UNUSED),
-              purgeAudit(config.auditRetention, { store: auditStore, runtime }),
-            ]),
-          { runtime, log },
-        ),
-      );
-      open.use(every(LOOK_AGAIN, 'looking for changed upstreams', upstreams.load, { runtime, log }));
+      const audited = () => purgeAudit(config.auditRetention, { store: auditStore, runtime });
+      const unused = () => vault.purge(UNUSED);
+      const { purge } = invitations;
+      chore(PURGE, 'clearing away what has expired', sessions.purge, signIn.purge, purge, unused, audited);
+      chore(LOOK_AGAIN, 'looking for changed providers and upstreams', providers.load, upstreams.load);
       open.use(server);
       // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.
       open.use(events);
@@ -468,21 +485,5 @@ export async function createApp(deps: {
 
   function checkDatabase(): Promise<void> {
     return assertAnswers(database, READY_WITHIN, runtime);
-  }
-
-  /** Which keys the stored records need. */
-  async function sealingKeys(): Promise<{ kid: string; count: number }[]> {
-    return (await Promise.all([grants, ...shelves].map(shelf => shelf.kids()))).flat();
-  }
-
-  /** How many records are sealed under a key that is not in the ring. */
-  async function unreadable(): Promise<number> {
-    const lost = (await sealingKeys()).filter(({ kid }) => !sealer.kids.has(kid));
-    return lost.reduce((sum, { count }) => sum + count, 0);
-  }
-
-  function examineProvider(id: string): Promise<Finding[]> | null {
-    const provider = config.providers.find(one => one.id === id);
-    return provider === undefined ? null : checkProvider(provider, config, runtime);
   }
 }

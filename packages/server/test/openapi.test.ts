@@ -101,6 +101,12 @@ type Ground = Awaited<ReturnType<typeof ground>>;
 async function examples({ as }: Ground): Promise<Record<string, readonly Example[]>> {
   const { user } = await as('alice', '/api/v1/me');
   const model = { model: 'corp-large', messages: [] };
+  const spareProvider = {
+    id: 'spare',
+    name: 'Spare SSO',
+    issuer: 'https://login.spare.example',
+    client_id: 'sallyport',
+  };
   const spare = {
     id: 'spare',
     name: 'Spare',
@@ -193,6 +199,19 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     ],
     revokeInvitation: [{ status: 404, path: { id: 'inv_none' } }],
     listProviders: [{ status: 200 }],
+    createProvider: [
+      { status: 201, json: spareProvider },
+      { status: 409, json: { ...spareProvider, id: 'corp' } },
+    ],
+    replaceProvider: [
+      { status: 200, path: { id: 'spare' }, json: { ...spareProvider, name: 'Renamed' } },
+      { status: 409, path: { id: 'corp' }, json: { ...spareProvider, id: 'corp' } },
+    ],
+    countProviderConsequences: [{ status: 200, path: { id: 'corp' } }],
+    removeProvider: [
+      { status: 204, path: { id: 'spare' } },
+      { status: 404, path: { id: 'none' } },
+    ],
     testProvider: [{ status: 200, json: { id: 'corp' } }],
     listAuditEvents: [{ status: 200 }, { status: 400, query: { limit: '0' } }],
     exportAudit: [{ status: 200 }, adminOnly],

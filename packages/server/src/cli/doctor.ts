@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/types.ts';
 import { checkProvider, checkPublicUrl, checkUpstream, type Finding, sealFinding } from '../http/checks.ts';
+import { resting } from '../http/examination.ts';
 import { openDatabase } from '../platform/db/db.ts';
 import { pendingMigrations } from '../platform/db/migrate.ts';
 import { reachDatabase } from '../platform/db/reach.ts';
 import { AppError } from '../platform/errors.ts';
-import type { Upstream } from '../terms/upstream.ts';
 import { configOf, openGateway, type World } from './command.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -13,13 +13,12 @@ type Flags = Readonly<Record<string, unknown>>;
 /** Looks at everything the gateway depends on, changing nothing. @returns 1 when something is not well */
 export async function doctor(world: World, flags: Flags): Promise<number> {
   const { config } = configOf(world, flags);
-  const findings = (
-    await Promise.all([
-      checkPublicUrl(config),
-      checkState(world, flags, config),
-      ...config.providers.map(provider => checkProvider(provider, config, world.runtime)),
-    ])
-  ).flat();
+  const { findings: state, defined } = await checkState(world, flags, config);
+  const others = await Promise.all([
+    ...defined.providers.map(provider => checkProvider(provider, config, world.runtime)),
+    ...defined.upstreams.map(checkUpstream),
+  ]);
+  const findings = [checkPublicUrl(config), ...state, ...others.flat()];
   for (const { what, found, advice } of findings) {
     world.out(
       `${advice === undefined ? 'OK  ' : 'FAIL'}  ${what}: ${found}\n${advice === undefined ? '' : `      ${advice}\n`}`,
@@ -28,32 +27,37 @@ export async function doctor(world: World, flags: Flags): Promise<number> {
   return findings.some(finding => finding.advice !== undefined) ? 1 : 0;
 }
 
-/** The database, and when it is well, whether what it holds can be opened, and the upstreams; without it, those of the file. */
-async function checkState(world: World, flags: Flags, config: Config): Promise<Finding[]> {
+/** What there is to look at beside the database: all that is defined, or, where it does not open, what the file says. */
+type Defined = Pick<Config, 'providers' | 'upstreams'>;
+
+/** The database, and when it is well, whether what it holds can be opened. */
+async function checkState(
+  world: World,
+  flags: Flags,
+  config: Config,
+): Promise<{ findings: Finding[]; defined: Defined }> {
   const database = await checkDatabase(config, world);
-  if (database.advice !== undefined) return [database, ...(await checkUpstreams(config.upstreams))];
+  if (database.advice !== undefined) return { findings: [database], defined: config };
   try {
     await using gateway = await openGateway(world, flags);
-    return [
-      database,
-      sealFinding(await gateway.vault.unreadable()),
-      ...(await checkUpstreams(gateway.upstreams.list())),
-    ];
+    const { providers, upstreams } = gateway;
+    return {
+      findings: [
+        database,
+        sealFinding(await gateway.vault.unreadable()),
+        ...resting('provider', providers.entries()),
+        ...resting('upstream', upstreams.entries()),
+      ],
+      defined: { providers: providers.list(), upstreams: upstreams.list() },
+    };
   } catch (error) {
-    return [
-      database,
-      {
-        what: 'encryption key',
-        found: messageOf(error),
-        advice: 'Put the key back that this database was used with, or restore both from one backup.',
-      },
-      ...(await checkUpstreams(config.upstreams)),
-    ];
+    const advice = 'Put the key back that this database was used with, or restore both from one backup.';
+    return {
+      findings: [database, { what: 'encryption key', found: messageOf(error), advice }],
+      defined: config,
+    };
   }
 }
-
-const checkUpstreams = (upstreams: readonly Upstream[]): Promise<Finding[]> =>
-  Promise.all(upstreams.map(checkUpstream));
 
 async function checkDatabase(config: Config, world: World): Promise<Finding> {
   const { store } = config;

@@ -1,10 +1,12 @@
 import type { Config } from '../config/types.ts';
+import type { Resting } from '../http/examination.ts';
 import type { Keys } from '../identity/keys.ts';
 import type { UserStore } from '../identity/user-store.ts';
 import type { Patience } from '../platform/db/reach.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
+import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
 
 /** What the command line needs of the gateway; `app.ts` is it. */
@@ -20,7 +22,8 @@ export interface Gateway extends AsyncDisposable {
     readonly users: Pick<UserStore, 'get' | 'byEmail' | 'list' | 'create' | 'makeAdmin'>;
   };
   /** Those of the configuration file, and those that admins added. */
-  readonly upstreams: { list(): readonly Upstream[] };
+  readonly providers: { list(): readonly Provider[]; entries(): readonly Resting[] };
+  readonly upstreams: { list(): readonly Upstream[]; entries(): readonly Resting[] };
   readonly vault: {
     /** Seals everything anew under the newest key; begins where an interrupted run ended. @returns how many records */
     rotate(signal: AbortSignal): Promise<number>;

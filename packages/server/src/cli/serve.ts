@@ -16,7 +16,7 @@ export async function serve(world: World, flags: Readonly<Record<string, unknown
   if (gateway === null) return;
   const url = await listen(gateway, config);
   // Without a provider nobody could sign in: whoever sees this terminal is the first admin.
-  const link = config.providers.length === 0 ? await gateway.adminLink() : null;
+  const link = gateway.providers.list().length === 0 ? await gateway.adminLink() : null;
   const invitation =
     link === null ? '' : `No admin yet. This link makes you one, once, within 15 minutes:\n  ${link}\n`;
   world.out(`${invitation}sallyport ready on ${url}\n`);

@@ -168,6 +168,24 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     tag: 'admin',
     summary: 'Where people sign in, without secrets',
   },
+  'POST /api/v1/providers': { id: 'createProvider', tag: 'admin', summary: 'Adds one', refusals: [409] },
+  'PUT /api/v1/providers/{id}': {
+    id: 'replaceProvider',
+    tag: 'admin',
+    summary: 'Changes one that was added here; a secret that is left out is kept',
+    refusals: [409],
+  },
+  'DELETE /api/v1/providers/{id}': {
+    id: 'removeProvider',
+    tag: 'admin',
+    summary: 'Removes one that was added here, with its sessions and grants',
+    refusals: [409],
+  },
+  'GET /api/v1/providers/{id}/consequences': {
+    id: 'countProviderConsequences',
+    tag: 'admin',
+    summary: 'How much goes with it',
+  },
   'POST /api/v1/providers/test': {
     id: 'testProvider',
     tag: 'admin',

@@ -5,7 +5,7 @@ import type { Upstream } from '../terms/upstream.ts';
 import { checkProvider, checkPublicUrl, checkStored, checkUpstream, type Finding } from './checks.ts';
 
 /** Something that admins defined and that cannot be used. */
-interface Resting {
+export interface Resting {
   readonly id: string;
   readonly problem: string | null;
 }
@@ -16,7 +16,7 @@ export function createExamination(deps: {
   checkDatabase(): Promise<void>;
   /** How many records are sealed under a key that is not in the ring. */
   unreadable(): Promise<number>;
-  providers: { list(): readonly Provider[] };
+  providers: { list(): readonly Provider[]; entries(): readonly Resting[] };
   upstreams: { list(): readonly Upstream[]; entries(): readonly Resting[] };
   runtime: Pick<Runtime, 'now'>;
 }): () => Promise<Finding[]> {
@@ -27,13 +27,15 @@ export function createExamination(deps: {
       checkStored({ store: config.store, checkDatabase: deps.checkDatabase, unreadable: deps.unreadable }),
       ...providers.list().map(provider => checkProvider(provider, config, deps.runtime)),
       ...upstreams.list().map(checkUpstream),
+      resting('provider', providers.entries()),
       resting('upstream', upstreams.entries()),
     ]);
     return found.flat();
   };
 }
 
-const resting = (what: string, entries: readonly Resting[]): Finding[] =>
+/** Says so of each that rests, and what to do. */
+export const resting = (what: string, entries: readonly Resting[]): Finding[] =>
   entries.flatMap(({ id, problem }) =>
     problem === null
       ? []

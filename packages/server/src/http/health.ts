@@ -10,12 +10,6 @@ const checkBody = z.object({
   do: z.string().nullable().describe('What to do where it is not well'),
 });
 
-const answerBody = z.object({
-  ok: z.boolean(),
-  said: z.string(),
-  hint: z.string().nullable().describe('What to do where it is not well'),
-});
-
 /** `/healthz`: the process answers. `/readyz`: it can do its work. */
 export function healthRoutes(deps: { checkDatabase(): Promise<void> }): FastifyPluginAsyncZod {
   const ok = z.object({ status: z.literal('ok') });
@@ -39,38 +33,16 @@ export function healthRoutes(deps: { checkDatabase(): Promise<void> }): FastifyP
   };
 }
 
-/**
- * `/api/v1/health`, for admins: what `sallyport doctor` says; `/api/v1/providers/test`: the same of one.
- */
+/** `/api/v1/health`, for admins: what `sallyport doctor` says. */
 export function checkRoutes(deps: {
   /** Looks at everything the gateway depends on. */
   examine(): Promise<readonly Finding[]>;
-  /** Null: there is no such one. */
-  examineProvider(id: string): Promise<readonly Finding[]> | null;
 }): FastifyPluginAsyncZod {
   let examining: Promise<readonly Finding[]> | null = null;
 
   const config = { policy: 'admin' } as const;
 
   return async app => {
-    app.post(
-      '/api/v1/providers/test',
-      {
-        config,
-        schema: { body: z.strictObject({ id: z.string().min(1).max(100) }), response: { 200: answerBody } },
-      },
-      async ({ body }) => {
-        const found = await deps.examineProvider(body.id);
-        if (found === null) throw new AppError('not_found', 'There is nothing of this id.');
-        const ill = found.find(finding => finding.advice !== undefined);
-        return {
-          ok: ill === undefined,
-          said: (ill ?? found[0]!).found,
-          hint: ill?.advice ?? null,
-        };
-      },
-    );
-
     app.get(
       '/api/v1/health',
       {

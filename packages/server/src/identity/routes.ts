@@ -43,10 +43,13 @@ const time = z.iso.datetime().describe('RFC 3339, UTC');
 const id = z.string().min(1).max(100);
 const byId = z.object({ id });
 /** What a gateway so configured does. */
-export const featuresOf = (config: { readonly localAccounts: boolean }): Feature[] =>
-  config.localAccounts
-    ? ['edit-upstreams', 'local-accounts', 'remove-users']
-    : ['edit-upstreams', 'remove-users'];
+export const featuresOf = (config: { readonly localAccounts: boolean }): Feature[] => [
+  'edit-upstreams',
+  'edit-providers',
+  'remove-users',
+  ...(config.localAccounts ? (['local-accounts'] as const) : []),
+];
+
 /** Whose; oneself unless an admin asks. */
 const ofUser = z.object({ user: id.optional() });
 const scope = z

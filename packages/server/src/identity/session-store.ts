@@ -175,6 +175,18 @@ export function createSessionStore(db: Db, limits: { readonly idle: number; read
       return ended(await ending().where('user_id', '=', userId).where('id', '!=', except).execute());
     },
 
+    async endAllAt(provider: string): Promise<EndedSession[]> {
+      return ended(await ending().where('provider', '=', provider).execute());
+    },
+
+    async countAt(provider: string): Promise<number> {
+      const { count } = await live()
+        .select(eb => eb.fn.countAll<number | string>().as('count'))
+        .where('provider', '=', provider)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+
     async endOfProvider(which: ProviderSessions): Promise<EndedSession[]> {
       if (which.sid === null && which.subject === null) return [];
       let query = ending().where('provider', '=', which.provider).where('created_at', '<=', which.begunBy);

@@ -42,6 +42,10 @@ export interface Sessions {
     why: 'user-disabled' | 'user-removed' | 'password-set',
     except?: string,
   ): Promise<void>;
+  /** Of a provider that is removed. */
+  endAllAt(provider: string, by: Actor): Promise<void>;
+  /** How many live ones began at a provider. */
+  countAt(provider: string): Promise<number>;
   /** Ends those that a provider has ended. @param address where it said so from */
   endOfProvider(which: ProviderSessions, address: string | null): Promise<EndedSession[]>;
   /** `Set-Cookie` that forgets it. */
@@ -61,6 +65,7 @@ type Why =
   | 'user-removed'
   | 'password-set'
   | 'provider'
+  | 'provider-removed'
   | 'expired';
 
 /** Browsers' sign-ins: a random id in a cookie, its hash in the database, a few seconds of memory in between. Each begin and end is recorded here. */
@@ -138,6 +143,10 @@ export function createSessions(deps: {
     async endAllOf(userId, by, why, except) {
       announce(await store.endAllOf(userId, except), why, by);
     },
+    async endAllAt(provider, by) {
+      announce(await store.endAllAt(provider), 'provider-removed', by);
+    },
+    countAt: store.countAt,
     async endOfProvider(which, address) {
       const ended = await store.endOfProvider(which);
       for (const session of ended)

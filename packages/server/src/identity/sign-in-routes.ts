@@ -26,7 +26,7 @@ const parameters = z.record(z.string(), z.union([z.string(), z.array(z.string())
  */
 export function signInRoutes(deps: {
   signIn: Pick<SignIn, 'leave' | 'keep' | 'arrive'>;
-  providers: readonly Provider[];
+  providers: { list(): readonly Provider[] };
   publicUrl: URL;
   /** Whether the console is there, whose page for it is better than the bare one. */
   console: boolean;
@@ -51,7 +51,7 @@ export function signInRoutes(deps: {
 
     app.get('/auth/login', { ...open, schema: { querystring: wanted } }, async (request, reply) => {
       const returnTo = returnPath(request.query.return_to, publicUrl);
-      if (!deps.console) return html(reply, signInPage(providers, returnTo));
+      if (!deps.console) return html(reply, signInPage(providers.list(), returnTo));
       return reply.redirect(
         returnTo === '/' ? '/sign-in' : `/sign-in?return_to=${encodeURIComponent(returnTo)}`,
         303,

@@ -112,6 +112,11 @@ export function createSignInStore(db: Db) {
       return 'other_browser';
     },
 
+    /** Those under way at a provider that is removed: what comes back for them is not to be taken to another of its name. */
+    async forgetAt(provider: string): Promise<void> {
+      await db.deleteFrom('sign_ins').where('provider', '=', provider).execute();
+    },
+
     /** @returns how many were over and are gone now */
     async purge(): Promise<number> {
       const result = await db.deleteFrom('sign_ins').where('expires_at', '<=', dbNow).executeTakeFirst();

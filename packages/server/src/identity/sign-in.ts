@@ -2,7 +2,7 @@ import { buildAuthorizationUrl, type Configuration, calculatePKCECodeChallenge }
 import { newToken, sha256 } from '../platform/crypto.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Audit } from '../terms/audit.ts';
+import type { Actor, Audit } from '../terms/audit.ts';
 import type { Provider } from '../terms/provider.ts';
 import type { Sealer } from '../terms/sealer.ts';
 import type { Cookie } from './session-cookie.ts';
@@ -69,9 +69,10 @@ export interface SignIn {
 export function createSignIn(deps: {
   store: SignInStore;
   users: Pick<UserStore, 'recognize'>;
-  sessions: Pick<Sessions, 'begin' | 'endOfCookies'>;
+  sessions: Pick<Sessions, 'begin' | 'end' | 'endOfCookies'>;
   servers: { provider(id: string): Provider; configurationFor(id: string): Promise<Configuration> };
   storeGrant: StoreGrant;
+  endGrant(grantId: string, by: Actor): Promise<unknown>;
   sealer: Sealer;
   /** Binds a sign-in to the browser that began it. */
   cookie: Cookie;
@@ -141,6 +142,14 @@ export function createSignIn(deps: {
       userAgent,
       how: 'provider',
     });
+    try {
+      servers.provider(provider.id);
+    } catch (error) {
+      // It was removed meanwhile, and what began there was ended before this began.
+      await sessions.end(begun.id, by);
+      await deps.endGrant(grantId, by);
+      throw error;
+    }
     return { location: kept.returnTo, setCookies: [begun.setCookie] };
   }
 

@@ -124,6 +124,16 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       return (await byId(db, await insert(db, values)))!;
     },
 
+    /** How many people have an identity there. */
+    async countAt(issuer: string): Promise<number> {
+      const { count } = await db
+        .selectFrom('identities')
+        .select(eb => eb.fn.countAll<number | string>().as('count'))
+        .where('issuer', '=', issuer)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+
     /**
      * The user behind an identity, made at first sight (`isNew`); profile, groups and the claimed admin flag follow the provider.
      * A verified address joins an account that was made ahead and that no identity has yet; never one that somebody signs in to.

@@ -17,7 +17,7 @@ export interface UpstreamEdits {
 export function createUpstreamEdits(deps: {
   upstreams: Upstreams;
   reader: EntryReader;
-  providers(): readonly { readonly id: string }[];
+  providers: { list(): readonly { readonly id: string }[] };
 }): UpstreamEdits {
   const { upstreams, reader } = deps;
 
@@ -27,7 +27,7 @@ export function createUpstreamEdits(deps: {
     const key = wanted === 'keep' ? (stored?.key ?? null) : (wanted?.key ?? null);
     const upstream = reader.upstream(
       valuesOf(draft, key),
-      deps.providers().map(provider => provider.id),
+      deps.providers.list().map(provider => provider.id),
     );
     // Whoever may change an upstream was never shown its key, and cannot have it sent to a server of their own either.
     if (wanted === 'keep' && upstream.url.origin !== new URL(stored!.url).origin) {

@@ -60,7 +60,7 @@ async function ground(t: TestContext, where: StoreUrl = { dialect: 'sqlite', pat
       log: createLog({ level: 'silent' }),
     });
     await upstreams.load();
-    const edits = createUpstreamEdits({ upstreams, reader, providers: () => [{ id: 'corp' }] });
+    const edits = createUpstreamEdits({ upstreams, reader, providers: { list: () => [{ id: 'corp' }] } });
     return { upstreams, edits, notices, sealer };
   }
   return { db, store, start };
@@ -229,11 +229,11 @@ test('a rotation of keys reseals stored keys, and a gateway without the key of o
   await one.edits.create(draft({ id: 'open', credential: { use: 'none' } }));
   const two = await start({ ring: [key(2), key(1)] });
   const alone = createSealer([key(2)], systemRuntime);
-  await assert.rejects(assertKeysPresent(two.upstreams.shelf, alone), { code: 'config_invalid' });
+  await assert.rejects(assertKeysPresent([two.upstreams.shelf], alone), { code: 'config_invalid' });
   const store = createGrantStore(db);
   const audit = { record: () => {} };
   assert.equal(await rotate({ store, shelves: [two.upstreams.shelf], sealer: two.sealer, audit }), 1);
-  await assertKeysPresent(two.upstreams.shelf, alone);
+  await assertKeysPresent([two.upstreams.shelf], alone);
   const three = await start({ ring: [key(2)] });
   assert.equal(keyOf(three.upstreams.find('payroll')!), KEY);
 });

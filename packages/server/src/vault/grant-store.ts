@@ -218,6 +218,26 @@ export function createGrantStore(db: Db) {
       return row === undefined ? null : toGrant(row);
     },
 
+    /** @returns what was deleted, for the provider to be told */
+    async deleteAt(provider: string): Promise<Grant[]> {
+      const rows = await db
+        .deleteFrom('grants')
+        .where('provider', '=', provider)
+        .returningAll()
+        .returning(dbNow.as('now'))
+        .execute();
+      return rows.map(toGrant);
+    },
+
+    async countAt(provider: string): Promise<number> {
+      const { count } = await db
+        .selectFrom('grants')
+        .select(eb => eb.fn.countAll<number | string>().as('count'))
+        .where('provider', '=', provider)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+
     /** Deletes grants that can no longer be used, that no session was born with, and that nobody asked for in `unusedFor` ms. */
     async purge(unusedFor: number): Promise<Pick<Grant, 'id' | 'userId' | 'provider'>[]> {
       const rows = await db

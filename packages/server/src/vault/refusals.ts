@@ -1,17 +1,22 @@
 import type { Config } from '../config/types.ts';
 import { AppError } from '../platform/errors.ts';
+import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
 
 /** What the vault says when it has no credential: why, and where a person mends it. */
-export function createRefusals(config: Pick<Config, 'publicUrl' | 'providers'>) {
-  const { publicUrl, providers } = config;
-  const nameOf = (id: string) => providers.find(provider => provider.id === id)?.name ?? id;
+export function createRefusals(deps: {
+  publicUrl: Config['publicUrl'];
+  providers: { list(): readonly Pick<Provider, 'id' | 'name'>[] };
+}) {
+  const { publicUrl } = deps;
+  const nameOf = (id: string) => deps.providers.list().find(provider => provider.id === id)?.name ?? id;
   const signInUrl = (provider: string) =>
     new URL(`/auth/${encodeURIComponent(provider)}/login`, publicUrl).href;
 
   return {
     missing(upstream: Upstream, forwarding: boolean): AppError {
       const rule = upstream.credential;
+      const providers = deps.providers.list();
       const only = providers.length === 1 ? providers[0]!.id : null;
       const provider = (rule.use === 'sign-in' ? rule.provider : null) ?? only;
       const action = provider === null ? new URL('/auth/login', publicUrl).href : signInUrl(provider);

@@ -62,13 +62,25 @@ function sealedAnew({ envelope, place }: SealedRecord, sealer: KeyringSealer): s
   }
 }
 
+/** Keys that records need and that are not in the ring, and how many records each. */
+export async function unreadable(
+  shelves: readonly Pick<Shelf, 'kids'>[],
+  sealer: KeyringSealer,
+): Promise<{ kid: string; count: number }[]> {
+  const needed = (await Promise.all(shelves.map(shelf => shelf.kids()))).flat();
+  return needed.filter(({ kid }) => !sealer.kids.has(kid));
+}
+
 /**
  * Refuses to start where records are sealed by keys that are not in the ring: people would be told to sign in again, and the reason would
  * be found too late.
  * @throws AppError `config_invalid`
  */
-export async function assertKeysPresent(shelf: Pick<Shelf, 'kids'>, sealer: KeyringSealer): Promise<void> {
-  const absent = (await shelf.kids()).map(({ kid }) => kid).filter(kid => !sealer.kids.has(kid));
+export async function assertKeysPresent(
+  shelves: readonly Pick<Shelf, 'kids'>[],
+  sealer: KeyringSealer,
+): Promise<void> {
+  const absent = (await unreadable(shelves, sealer)).map(({ kid }) => kid);
   if (absent.length > 0) {
     throw new AppError(
       'config_invalid',

@@ -37,7 +37,7 @@ async function withRoutes(t: TestContext) {
       vault: ground.vault,
       upstreams: { find: id => upstreams.find(one => one.id === id) },
       may: (_, { id }) => id !== 'others',
-      providers: [{ id: 'corp', name: 'Corp SSO' }],
+      providers: { find: id => (id === 'corp' ? { id, name: 'Corp SSO' } : undefined) },
     }),
   );
   async function call(as: Principal, method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) {

@@ -27,11 +27,10 @@ export function vaultRoutes(deps: {
   vault: Pick<Vault, 'release' | 'grantsOf' | 'endGrant'>;
   upstreams: { find(id: string): Upstream | undefined };
   may(principal: Principal, upstream: Upstream): boolean;
-  providers: readonly Pick<Provider, 'id' | 'name'>[];
+  providers: { find(id: string): Pick<Provider, 'id' | 'name'> | undefined };
 }): FastifyPluginAsyncZod {
-  const { vault, upstreams, may } = deps;
+  const { vault, upstreams, may, providers } = deps;
   const config = { policy: 'signed-in' } as const;
-  const providers = new Map(deps.providers.map(provider => [provider.id, provider]));
 
   return async app => {
     app.post(
@@ -64,7 +63,7 @@ export function vaultRoutes(deps: {
       { config, schema: { response: { 200: z.object({ items: z.array(grantBody) }) } } },
       async ({ principal }) => ({
         items: (await vault.grantsOf(principal.userId)).map(grant =>
-          onWire(grant, providers.get(grant.provider)),
+          onWire(grant, providers.find(grant.provider)),
         ),
       }),
     );

@@ -8,6 +8,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import { type Actor, type Audit, gatewayFor } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
+import type { Provider } from '../terms/provider.ts';
 import type { Shelf } from '../terms/sealer.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Grant } from './grant.ts';
@@ -16,7 +17,7 @@ import { lifetimeOf } from './lifetime.ts';
 import { createOpenedGrants } from './opened-grants.ts';
 import type { Refresh } from './refresh.ts';
 import { createRefusals } from './refusals.ts';
-import { rotate } from './rotate.ts';
+import { rotate, unreadable } from './rotate.ts';
 import type { KeyringSealer } from './seal.ts';
 import { createSignInCredentials } from './sign-in-credentials.ts';
 import { staticCredential } from './static-credential.ts';
@@ -72,11 +73,17 @@ export interface Vault {
   endGrant(grantId: string, by: Actor): Promise<boolean>;
   /** Forgets grants that can no longer be used and that nobody asked for in `unusedFor` ms. @returns how many */
   purge(unusedFor: number): Promise<number>;
+  /** Forgets every grant of a provider that is removed; it is told behind the answer, a few tokens at a time, where it listens. */
+  endGrantsAt(provider: string, by: Actor): Promise<void>;
+  /** How many grants there are of a provider. */
+  countAt(provider: string): Promise<number>;
   grantsOf(userId: string): Promise<GrantSummary[]>;
   /** Refreshes a grant that the sweep found due. Never throws. */
   refreshDue(grant: Grant): Promise<void>;
   /** Seals every grant, and what lies on the other shelves, anew under the newest key, beside whatever else happens; can be stopped and begun again. @returns how many */
   rotate(options?: { signal?: AbortSignal; onProgress?: (resealed: number) => void }): Promise<number>;
+  /** How many records are sealed under a key that is not in the ring. */
+  unreadable(): Promise<number>;
 }
 
 export interface VaultDeps {
@@ -90,15 +97,18 @@ export interface VaultDeps {
   bus: Bus;
   audit: Audit;
   log: Logger;
-  config: Pick<Config, 'publicUrl' | 'forwarding' | 'providers'>;
+  providers: { list(): readonly Pick<Provider, 'id' | 'name'>[] };
+  config: Pick<Config, 'publicUrl' | 'forwarding'>;
 }
 
 const REVOKE_PATIENCE = 5_000;
+/** Of the tokens of a provider that is removed. */
+const REVOKED_AT_ONCE = 5;
 
 export function createVault(deps: VaultDeps): Vault {
-  const { store, sealer, refresh, endpoint, runtime, bus, audit, log, config } = deps;
+  const { store, shelves = [], sealer, refresh, endpoint, runtime, bus, audit, log, config } = deps;
 
-  const refusals = createRefusals(config);
+  const refusals = createRefusals({ publicUrl: config.publicUrl, providers: deps.providers });
   const grants = createOpenedGrants({ ...deps, refusals });
   const signIn = createSignInCredentials({ ...deps, grants, refusals, forwarding: config.forwarding });
   bus.subscribe(notice => {
@@ -139,6 +149,20 @@ export function createVault(deps: VaultDeps): Vault {
     await (refresh_token === undefined
       ? revoke(tokens.access_token, 'access_token')
       : revoke(refresh_token, 'refresh_token'));
+  }
+
+  /** Never throws, and takes five seconds at most. */
+  async function revoked(grant: Grant): Promise<void> {
+    const over = new AbortController();
+    const revoking = revoke(grant).catch((error: unknown) => {
+      const { code, status } = oauthFailure(error);
+      log.warn(
+        { grant: grant.id, provider: grant.provider, code, status },
+        'a provider did not confirm a revocation',
+      );
+    });
+    await Promise.race([revoking, runtime.sleep(REVOKE_PATIENCE, over.signal).catch(() => {})]);
+    over.abort();
   }
 
   const opened = (grant: Grant): Tokens => JSON.parse(sealer.open(grant.envelope, placeOf(grant))) as Tokens;
@@ -204,18 +228,22 @@ export function createVault(deps: VaultDeps): Vault {
       const grant = await store.delete(grantId);
       if (grant === null) return false;
       changed(grant, 'grant.end', by, 'ended');
-      const over = new AbortController();
-      const revoking = revoke(grant).catch((error: unknown) => {
-        const { code, status } = oauthFailure(error);
-        log.warn(
-          { grant: grantId, provider: grant.provider, code, status },
-          'a provider did not confirm a revocation',
-        );
-      });
-      await Promise.race([revoking, runtime.sleep(REVOKE_PATIENCE, over.signal).catch(() => {})]);
-      over.abort();
+      await revoked(grant);
       return true;
     },
+
+    async endGrantsAt(provider, by) {
+      const gone = await store.deleteAt(provider);
+      for (const grant of gone) changed(grant, 'grant.end', by, 'provider-removed');
+      const work = gone[Symbol.iterator]();
+      for (let n = 0; n < REVOKED_AT_ONCE; n++) {
+        void (async () => {
+          for (const grant of work) await revoked(grant);
+        })();
+      }
+    },
+
+    countAt: store.countAt,
 
     async purge(unusedFor) {
       const gone = await store.purge(unusedFor);
@@ -233,7 +261,12 @@ export function createVault(deps: VaultDeps): Vault {
       }
     },
 
-    rotate: options => rotate({ store, shelves: deps.shelves ?? [], sealer, audit, ...options }),
+    rotate: options => rotate({ store, shelves, sealer, audit, ...options }),
+
+    async unreadable() {
+      const lost = await unreadable([store, ...shelves], sealer);
+      return lost.reduce((sum, { count }) => sum + count, 0);
+    },
   };
 }
 

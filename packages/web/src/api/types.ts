@@ -199,18 +199,38 @@ export interface ProviderRecord {
   has_secret: boolean;
   scope: string;
   response_mode: 'query' | 'form_post';
+  groups_claim: string;
+  /** Who may sign in; null: everyone whom the provider knows. */
+  allow: ClaimRule | null;
+  /** Who is an admin; null leaves it to the gateway. */
+  admins: ClaimRule | null;
+  authorization_params: Record<string, string>;
+  endpoints: { authorization: string; token: string; userinfo: string } | null;
   source: Source;
+  /** Why it cannot be used at present. */
+  problem: string | null;
 }
 
-export interface ProviderDraft {
-  id: string;
-  name: string;
-  protocol: 'oidc' | 'oauth2';
-  issuer: string;
-  client_id: string;
+/** Holds where the claim's value, or one of its list, is one of these. */
+export interface ClaimRule {
+  claim: string;
+  has: string[];
+}
+
+export type Preset = 'google' | 'microsoft' | 'github';
+
+/** A secret that is left out keeps the one that is stored. */
+export interface ProviderDraft
+  extends Pick<ProviderRecord, 'id' | 'name' | 'client_id' | 'response_mode' | 'allow' | 'admins'>,
+    Partial<
+      Pick<
+        ProviderRecord,
+        'protocol' | 'issuer' | 'scope' | 'groups_claim' | 'authorization_params' | 'endpoints'
+      >
+    > {
+  preset?: Preset;
+  tenant?: string;
   client_secret?: string;
-  scope: string;
-  response_mode: 'query' | 'form_post';
 }
 
 /** What goes along when something is removed: counts, or lists of names. */

@@ -67,8 +67,8 @@ export function createDefinitions<T extends Plain, D extends Plain>(deps: {
   sealer: Sealer & { readonly kid: string };
   /** @throws AppError for a definition that does not hold, with the options the gateway has now */
   read(definition: D, secret: string | null): T;
-  /** This process's list is another now. */
-  changed(id: string): void;
+  /** This process's list is another now. @param was null for one that is new, or that could not be used */
+  changed(id: string, was: T | null): void;
   log: Logger;
 }): Definitions<T, D> {
   const { what, configured, store, sealer, log } = deps;
@@ -120,7 +120,7 @@ export function createDefinitions<T extends Plain, D extends Plain>(deps: {
     byId = new Map(items.map(item => [item.id, item]));
     const after = new Map(held.map(entry => [entry.id, entry]));
     for (const id of new Set([...before.keys(), ...after.keys()]))
-      if (before.get(id) !== after.get(id)) deps.changed(id);
+      if (before.get(id) !== after.get(id)) deps.changed(id, before.get(id)?.item ?? null);
   }
 
   /** One after the other, so that an older look never replaces a newer one. */

@@ -38,13 +38,18 @@ function ground(provider: Partial<Provider> = {}, metadata: object = {}) {
       ...metadata,
     });
   };
+  let list: readonly Provider[] = [{ ...corp, ...provider }];
+  const providers = { list: () => list };
+  const become = (next: readonly Provider[]) => {
+    list = next;
+  };
   const servers = createAuthorizationServers({
-    providers: [{ ...corp, ...provider }],
+    providers,
     fetch,
     runtime,
     insecureHttp: false,
   });
-  return { runtime, asked, server, servers };
+  return { runtime, asked, server, servers, become };
 }
 
 test('a provider is discovered once for all who ask at a time, and again after an hour', async () => {

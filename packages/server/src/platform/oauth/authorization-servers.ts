@@ -10,6 +10,7 @@ import {
   None,
 } from 'openid-client';
 import type { Provider } from '../../terms/provider.ts';
+import { ExpiringCache } from '../cache.ts';
 import { AppError } from '../errors.ts';
 import { isLoopbackHost } from '../net.ts';
 import type { Runtime } from '../runtime.ts';
@@ -19,6 +20,9 @@ const HOUR = 3_600_000;
 /** After the n-th failure in a row nobody asks again for 1, 2, 4 … 30 s, milliseconds. */
 const FIRST_BACKOFF = 1_000;
 const LAST_BACKOFF = 30_000;
+/** Of a provider that was removed, milliseconds. */
+const SPOKEN_TO = 600_000;
+const MAX_RETIRED = 1_000;
 
 interface Found {
   configuration: Configuration | null;
@@ -30,29 +34,36 @@ interface Found {
 }
 
 export interface AuthorizationServers {
-  list(): readonly Provider[];
   /** @throws AppError `not_found` */
   provider(id: string): Provider;
   /**
-   * How to speak with a provider. Discovered at first use and again after an hour; while that fails, what was known goes on being used.
+   * How to speak with a provider, or with one that was removed just now. Discovered at first use and again after an hour; while that fails,
+   * what was known goes on being used.
    * @throws AppError `not_found`; `provider_failed` when it could never be discovered
    */
   configurationFor(id: string): Promise<Configuration>;
+  /** A provider is gone; for ten minutes it is still spoken to, to have its tokens revoked. */
+  retire(provider: Provider): void;
 }
 
-/** The configured providers as clients of the field's own library, which makes and checks every message of the protocols. */
+/** The providers as clients of the field's own library, which makes and checks every message of the protocols. */
 export function createAuthorizationServers(deps: {
-  providers: readonly Provider[];
+  /** As they are now. */
+  providers: { list(): readonly Provider[] };
   /** The guarded fetch for operators' destinations. */
   fetch: (url: string, init?: RequestInit) => Promise<Response>;
   runtime: Pick<Runtime, 'now'>;
   insecureHttp: boolean;
 }): AuthorizationServers {
   const { providers, runtime } = deps;
-  const known = new Map<string, Found>();
+  /** By the provider as it was read: one that was changed is another. */
+  const known = new WeakMap<Provider, Found>();
+  const retired = new ExpiringCache<Provider>({ max: MAX_RETIRED, now: () => runtime.now() });
+
+  const find = (id: string) => providers.list().find(candidate => candidate.id === id);
 
   function provider(id: string): Provider {
-    const found = providers.find(candidate => candidate.id === id);
+    const found = find(id);
     if (found === undefined) throw new AppError('not_found', 'There is no such provider.');
     return found;
   }
@@ -76,14 +87,14 @@ export function createAuthorizationServers(deps: {
   }
 
   return {
-    list: () => providers,
     provider,
+    retire: gone => retired.set(gone.id, gone, runtime.now() + SPOKEN_TO),
     async configurationFor(id) {
-      const wanted = provider(id);
-      let found = known.get(id);
+      const wanted = find(id) ?? retired.get(id) ?? provider(id);
+      let found = known.get(wanted);
       if (found === undefined) {
         found = { configuration: null, until: 0, failures: 0, error: null, asking: null };
-        known.set(id, found);
+        known.set(wanted, found);
       }
       const current = found;
       if (runtime.now() < current.until) {

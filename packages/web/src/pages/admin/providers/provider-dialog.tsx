@@ -1,6 +1,6 @@
 import { type FormEvent, useRef, useState } from 'react';
 import { api } from '../../../api/client.ts';
-import type { ProviderDraft, ProviderRecord } from '../../../api/types.ts';
+import type { ProviderRecord } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
 import { Dialog, DialogActions } from '../../../design/dialog.tsx';
 import { SelectField, TextField } from '../../../design/field.tsx';
@@ -8,6 +8,8 @@ import { Failure } from '../../../design/state.tsx';
 import { useAct } from '../../../live/act.ts';
 import { useMe } from '../../../session/me.tsx';
 import { TestLine } from '../test-line.tsx';
+import { ClaimFields } from './claim-fields.tsx';
+import { draftOf, type ProviderKind } from './provider-draft.ts';
 
 /** Adds a provider, or changes one. */
 export function ProviderDialog({
@@ -21,9 +23,11 @@ export function ProviderDialog({
   const act = useAct();
   const form = useRef<HTMLFormElement>(null);
   const [id, setId] = useState(provider?.id ?? '');
+  const [kind, setKind] = useState<ProviderKind>('oidc');
+  const known = provider === null && kind !== 'oidc';
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const draft = draftOf(event.currentTarget);
+    const draft = draftOf(new FormData(event.currentTarget), provider);
     const saved = await act.run(
       () =>
         provider === null
@@ -59,19 +63,17 @@ export function ProviderDialog({
             help="Small letters, digits and dashes; it cannot change later."
           />
         </div>
-        <SelectField label="Protocol" name="protocol" defaultValue={provider?.protocol ?? 'oidc'}>
-          <option value="oidc">OpenID Connect (found by discovery)</option>
-          {provider?.protocol === 'oauth2' && <option value="oauth2">OAuth 2 without ID tokens</option>}
-        </SelectField>
-        <TextField
-          label="Issuer"
-          name="issuer"
-          type="url"
-          required
-          defaultValue={provider?.issuer}
-          placeholder="https://login.corp.example"
-          help="Exactly as the provider writes it."
-        />
+        {provider === null ? (
+          <ServerFields kind={kind} onKind={setKind} />
+        ) : (
+          <TextField
+            label="Issuer"
+            name="issuer"
+            readOnly
+            value={provider.issuer}
+            help="It cannot change: people's accounts and tokens hang on it."
+          />
+        )}
         <div className="pair">
           <TextField label="Client id" name="client_id" required defaultValue={provider?.client_id} />
           <TextField
@@ -89,9 +91,11 @@ export function ProviderDialog({
         <TextField
           label="Scope"
           name="scope"
-          required
-          defaultValue={provider?.scope ?? 'openid profile email offline_access'}
-          help="offline_access is what lets the gateway keep tokens fresh."
+          key={known ? 'known' : 'any'}
+          required={!known}
+          defaultValue={provider?.scope ?? (known ? '' : 'openid profile email offline_access')}
+          placeholder={known ? 'what is usual there' : undefined}
+          help={known ? undefined : 'offline_access is what lets the gateway keep tokens fresh.'}
         />
         <SelectField
           label="How the provider answers"
@@ -102,12 +106,35 @@ export function ProviderDialog({
           <option value="query">In the address (query)</option>
           <option value="form_post">By a form (form_post)</option>
         </SelectField>
+        <TextField
+          label="Where groups stand"
+          name="groups_claim"
+          required
+          defaultValue={provider?.groups_claim ?? 'groups'}
+          help="The claim that lists a person's groups; access to upstreams can be given by them."
+        />
+        <ClaimFields
+          legend="Who may sign in"
+          name="allow"
+          rule={provider?.allow ?? null}
+          forAll="Everyone whom the provider knows"
+          byClaim="Only people of whom it says"
+          placeholder="engineering"
+        />
+        <ClaimFields
+          legend="Who is an admin"
+          name="admins"
+          rule={provider?.admins ?? null}
+          forAll="Whom an admin makes one, on the users page"
+          byClaim="People of whom it says"
+          placeholder="ai-admins"
+        />
         <p className="small">
           Register this redirect address at the provider: <code>{callback}</code>
         </p>
         <TestLine
           path="/api/v1/providers/test"
-          body={() => ({ draft: draftOf(form.current!) })}
+          body={() => ({ draft: draftOf(new FormData(form.current!), provider) })}
           of="this provider"
         />
         {act.error !== null && <Failure error={act.error} />}
@@ -122,18 +149,38 @@ export function ProviderDialog({
   );
 }
 
-function draftOf(form: HTMLFormElement): ProviderDraft {
-  const data = new FormData(form);
-  const text = (name: string) => String(data.get(name) ?? '').trim();
-  const secret = text('client_secret');
-  return {
-    id: text('id'),
-    name: text('name'),
-    protocol: text('protocol') === 'oauth2' ? 'oauth2' : 'oidc',
-    issuer: text('issuer'),
-    client_id: text('client_id'),
-    ...(secret === '' ? {} : { client_secret: secret }),
-    scope: text('scope'),
-    response_mode: text('response_mode') === 'form_post' ? 'form_post' : 'query',
-  };
+function ServerFields({ kind, onKind }: { kind: ProviderKind; onKind: (kind: ProviderKind) => void }) {
+  return (
+    <>
+      <SelectField
+        label="Provider"
+        name="kind"
+        value={kind}
+        onChange={event => onKind(event.target.value as ProviderKind)}
+        help={
+          kind === 'google' || kind === 'github'
+            ? 'Everybody in the world can have an account there: say below who may sign in.'
+            : undefined
+        }
+      >
+        <option value="oidc">Any OpenID Connect server, by its issuer</option>
+        <option value="microsoft">Microsoft Entra</option>
+        <option value="google">Google</option>
+        <option value="github">GitHub</option>
+      </SelectField>
+      {kind === 'oidc' && (
+        <TextField
+          label="Issuer"
+          name="issuer"
+          type="url"
+          required
+          placeholder="https://login.corp.example"
+          help="Exactly as the provider writes it."
+        />
+      )}
+      {kind === 'microsoft' && (
+        <TextField label="Directory (tenant) id" name="tenant" required placeholder="00000000-0000-…" />
+      )}
+    </>
+  );
 }

@@ -1,11 +1,11 @@
 import { useState } from 'react';
 import { api } from '../../../api/client.ts';
-import type { List, ProviderRecord } from '../../../api/types.ts';
+import type { ClaimRule, List, ProviderRecord } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
 import { Confirm } from '../../../design/confirm.tsx';
 import { Course, Courses } from '../../../design/course.tsx';
 import { InTheFile } from '../../../design/in-the-file.tsx';
-import { Tag } from '../../../design/mark.tsx';
+import { Mark, Tag } from '../../../design/mark.tsx';
 import { Empty, Loaded } from '../../../design/state.tsx';
 import { useResource } from '../../../live/resource.ts';
 import { useFeature } from '../../../session/me.tsx';
@@ -44,7 +44,7 @@ export function ProvidersPage() {
             <Courses label="Providers">
               {items.map(provider => (
                 <ProviderCourse
-                  key={provider.id}
+                  key={`${provider.source} ${provider.id}`}
                   provider={provider}
                   onEdit={() => setEditing(provider)}
                   onRemove={() => setRemoving(provider)}
@@ -66,7 +66,8 @@ export function ProvidersPage() {
           act={() => api.delete(`/api/v1/providers/${encodeURIComponent(removing.id)}`)}
           onClose={() => setRemoving(null)}
         >
-          Nobody can sign in with it any more, and its tokens are forgotten.
+          Nobody can sign in with it any more. Its tokens are revoked there where it takes that, and
+          forgotten.
         </Confirm>
       )}
     </Page>
@@ -98,6 +99,8 @@ function ProviderCourse({
         ['Client', <code key="c">{provider.client_id}</code>],
         ['Secret', provider.has_secret ? 'stored' : 'none (public client)'],
         ['Scope', <code key="s">{provider.scope}</code>],
+        ['Lets in', provider.allow === null ? 'everyone it knows' : ruleInShort(provider.allow)],
+        ['Admins', provider.admins === null ? 'made here' : ruleInShort(provider.admins)],
       ]}
       actions={
         fromFile ? undefined : (
@@ -112,12 +115,21 @@ function ProviderCourse({
         )
       }
     >
+      {provider.problem !== null && (
+        <p>
+          <Mark tone="bad">It cannot be used</Mark> {provider.problem}
+        </p>
+      )}
       {fromFile && (
         <p className="small muted">
           Read-only here: it stands in the configuration file. Change it there and restart the gateway.
         </p>
       )}
-      <TestLine path="/api/v1/providers/test" body={() => ({ id: provider.id })} of={provider.name} />
+      {provider.problem === null && (
+        <TestLine path="/api/v1/providers/test" body={() => ({ id: provider.id })} of={provider.name} />
+      )}
     </Course>
   );
 }
+
+const ruleInShort = ({ claim, has }: ClaimRule): string => `whose ${claim} has ${has.join(' or ')}`;
