@@ -67,10 +67,10 @@ export async function openRooms(folder: string, options: { endpoint?: TokenEndpo
     bus,
     audit,
     log,
+    providers: { list: () => [] },
     config: {
       publicUrl: new URL(PUBLIC_URL),
       forwarding: { enabled: true, services: ['openai', 'tools', 'mcp', 'terminals'] },
-      providers: [],
     },
   });
 

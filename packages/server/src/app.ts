@@ -25,10 +25,11 @@ import { consoleRoutes } from './http/console.ts';
 import { findConsole } from './http/console-files.ts';
 import { createEvents } from './http/events.ts';
 import { createExamination } from './http/examination.ts';
+import { createLookups, watchGateway } from './http/gateway-metrics.ts';
 import { createCrossSiteGuard, createHostGuard, guarded } from './http/guards.ts';
 import { createGuesses } from './http/guesses.ts';
 import { checkRoutes, healthRoutes } from './http/health.ts';
-import { metricsRoutes } from './http/metrics.ts';
+import { createMetricsProof, metricsRoutes } from './http/metrics.ts';
 import { createRequestIds } from './http/request-id.ts';
 import { createHttpServer } from './http/server.ts';
 import { createThrottle } from './http/throttle.ts';
@@ -72,6 +73,7 @@ import { createMetrics } from './platform/metrics.ts';
 import { inRanges, isLoopbackHost } from './platform/net.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
+import { watchProcess } from './platform/process-metrics.ts';
 import type { Runtime } from './platform/runtime.ts';
 import { openTracing } from './platform/trace/tracing.ts';
 import { upstreamAdminRoutes } from './upstreams/admin-routes.ts';
@@ -138,8 +140,9 @@ export async function createApp(deps: {
   const { db } = database;
   const bus = createBus();
   const metrics = createMetrics();
+  const lookups = createLookups();
   const auditStore = createAuditStore(db);
-  const audit = opening.use(createAudit({ store: auditStore, bus, runtime, log }));
+  const audit = opening.use(createAudit({ store: auditStore, bus, metrics, runtime, log }));
   const counting = { store: auditStore, bus, runtime, log };
   const uses = opening.use(createCredentialUses({ ...counting, action: 'credential.use' }));
   const releases = opening.use(createCredentialUses({ ...counting, action: 'token.release' }));
@@ -196,23 +199,25 @@ export async function createApp(deps: {
     audit,
     log,
     providers,
+    lookups: lookups.grant,
     config,
   });
 
   const addressOf = createAddressOf(config.trustedProxies);
   const users = createUserStore(db, runtime);
   const keyStore = createKeyStore(db);
-  const keys = createKeys({ store: keyStore, users, runtime, bus, audit });
-  const jwts = createJwts({ issuers: config.auth.jwt, fetch, users, runtime, bus, audit, addressOf });
+  const common = { users, runtime, bus, audit, addressOf };
+  const keys = createKeys({ ...common, store: keyStore, lookups: lookups.key });
+  const jwts = createJwts({ ...common, issuers: config.auth.jwt, fetch, lookups: lookups.jwt });
   const header = config.auth.proxyHeader;
-  const proxyHeader =
-    header === null ? null : createProxyHeader({ header, users, runtime, bus, audit, addressOf });
+  const proxyHeader = header && createProxyHeader({ ...common, header, lookups: lookups['proxy-header'] });
   const sessions = createSessions({
     store: createSessionStore(db, config.session),
     cookie: sessionCookie(publicUrl),
     limits: config.session,
     bus,
     audit,
+    lookups: lookups.session,
     runtime,
   });
   const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
@@ -310,6 +315,8 @@ export async function createApp(deps: {
     },
   });
 
+  watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
+
   // A proxy that has proved itself is believed whom it asks for, named in trustedProxies or not.
   const checkAddressOf = config.trustedProxies.length > 0 ? addressOf : lastHop;
   const checkMetrics = createCallMetrics(metrics, CHECKS);
@@ -366,6 +373,7 @@ export async function createApp(deps: {
   const requestId = createRequestIds(runtime);
   const api = await createApi({
     authenticate: guarded(guard, request => authenticate(credentialsOf(request))),
+    mayReadMetrics: createMetricsProof(config.metricsTokens),
     addressOf,
     throttle: createThrottle(
       { 'sign-in': config.rates.signIn, token: config.rates.token, key: config.rates.key },
@@ -466,6 +474,7 @@ export async function createApp(deps: {
     async start() {
       const chore = (ms: number, name: string, ...work: (() => Promise<unknown>)[]) =>
         open.use(every(ms, name, () => Promise.all(work.map(act => act())), { runtime, log }));
+      open.use(watchProcess(metrics, manifest.version));
       open.use(startSweep({ store: grants, refreshDue: vault.refreshDue, runtime, log }));
       const audited = () => purgeAudit(config.auditRetention, { store: auditStore, runtime });
       const unused = () => vault.purge(UNUSED);

@@ -8,6 +8,7 @@ import { createBus } from '../src/platform/bus.ts';
 import { openDatabase } from '../src/platform/db/db.ts';
 import { migrate } from '../src/platform/db/migrate.ts';
 import { createLog } from '../src/platform/log.ts';
+import { createMetrics } from '../src/platform/metrics.ts';
 import { systemRuntime } from '../src/platform/runtime.ts';
 import { createBrowser } from './fixtures/browser.ts';
 import { eventually } from './fixtures/data-plane.ts';
@@ -153,7 +154,13 @@ test('audit events of an outage are stored after it', async t => {
   const lines: string[] = [];
   const log = createLog({ level: 'warn', destination: { write: line => void lines.push(line) } });
   const store = createAuditStore(database.db);
-  await using audit = createAudit({ store, bus: createBus(), runtime: systemRuntime, log });
+  await using audit = createAudit({
+    store,
+    bus: createBus(),
+    metrics: createMetrics(),
+    runtime: systemRuntime,
+    log,
+  });
   await cluster.kill();
   for (const target of ['a', 'b', 'c'])
     audit.record({ action: 'key.create', userId: null, credentialId: null, address: null, target });

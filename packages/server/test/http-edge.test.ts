@@ -153,6 +153,7 @@ test('an act that another site asked a session for is refused, on the data plane
 test('a route without a policy does not build', async () => {
   const about = {
     authenticate: () => principal('alice'),
+    mayReadMetrics: () => false,
     addressOf: () => '127.0.0.1',
     throttle: { byAddress() {}, byPrincipal() {} },
     log: createLog({ level: 'silent' }),

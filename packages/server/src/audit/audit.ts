@@ -2,6 +2,7 @@ import type { Bus } from '../platform/bus.ts';
 import { newId } from '../platform/crypto.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { AuditStore, TimedEvent } from './audit-store.ts';
@@ -26,9 +27,10 @@ export function createAudit(deps: {
   store: Pick<AuditStore, 'insert'>;
   bus: Pick<Bus, 'publish'>;
   runtime: Runtime;
+  metrics: Metrics;
   log: Logger;
 }): AuditTrail {
-  const { store, bus, runtime, log } = deps;
+  const { store, bus, metrics, runtime, log } = deps;
   const waiting: TimedEvent[] = [];
   let writing: Promise<void> | null = null;
 
@@ -72,6 +74,8 @@ export function createAudit(deps: {
 
   return {
     record(event) {
+      const { action } = event;
+      metrics.counter('sallyport_audit_events_total', 'Events of the audit by action.', { action }).add();
       if (waiting.length >= MAX_WAITING) {
         waiting.shift();
         log.error({ action: event.action }, 'the database was away too long: the oldest audit event is lost');

@@ -81,6 +81,13 @@ export function createOptions(context: SchemaContext) {
       help: 'How much to log: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
     },
     {
+      key: 'metricsToken',
+      schema: is.shownSecrets,
+      default: [],
+      secret: true,
+      help: 'What Prometheus shows as its bearer token at `/metrics`, 32 characters or more; or a list of them. Admins may read there in any case.',
+    },
+    {
       key: 'otlpEndpoint',
       aliases: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
       schema: is.collector.optional(),
@@ -218,7 +225,7 @@ export function createOptions(context: SchemaContext) {
     },
     {
       key: 'forwardAuthSecret',
-      schema: is.proxySecrets,
+      schema: is.shownSecrets,
       default: [],
       secret: true,
       help: 'What a proxy shows at `/auth/check`, 32 characters or more; or a list of them. Without it nobody may ask there.',

@@ -261,7 +261,7 @@ export function createSchemas(context: SchemaContext) {
       list(secret('hmac'), 'a secret or a list of secrets'),
     ),
     rateLimits,
-    proxySecrets: z.preprocess(
+    shownSecrets: z.preprocess(
       value => (typeof value === 'string' ? [value] : value),
       list(secret('proxy'), 'a secret or a list of secrets'),
     ),

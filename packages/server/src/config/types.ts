@@ -48,6 +48,8 @@ export interface Config {
   /** Whether people may sign in with a password kept here. */
   readonly localAccounts: boolean;
   readonly session: { readonly idle: number; readonly absolute: number };
+  /** What opens `/metrics` besides an admin's credential. */
+  readonly metricsTokens: readonly Secret[];
   /** Where traces go; null: none are made. */
   readonly otlp: {
     /** Takes them by POST. */

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import formbody from '@fastify/formbody';
 import {
   type FastifyBaseLogger,
@@ -36,6 +37,8 @@ const TIMEOUT = 60_000;
 export interface ApiDeps {
   /** With the cross-site guard behind it. */
   authenticate(request: Parameters<FastifyInstance['routing']>[0]): Principal | Promise<Principal>;
+  /** Without being anybody. */
+  mayReadMetrics(headers: IncomingHttpHeaders): boolean;
   /** Where a request comes from: what `request.ip` says. */
   addressOf: AddressOf;
   throttle: Throttle;
@@ -98,13 +101,14 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   ): Promise<void> {
     // Fastify's own 404 has no route, so no policy, and tells nothing.
     if (policy === undefined || policy === 'public') return;
+    if (policy === 'metrics' && deps.mayReadMetrics(request.raw.headers)) return;
     request.principal = await ready(deps.authenticate(request.raw), principal => principal);
     if (request.principal.proof === 'anonymous') {
       throw new AppError('unauthenticated', 'This needs somebody who is signed in.', {
         headers: { 'www-authenticate': 'Bearer' },
       });
     }
-    if (policy === 'admin' && !request.principal.admin)
+    if (policy !== 'signed-in' && !request.principal.admin)
       throw new AppError('forbidden', 'Only admins may do this.');
     if (rate !== undefined) deps.throttle.byPrincipal(rate, request.principal);
   }

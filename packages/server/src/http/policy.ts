@@ -3,9 +3,9 @@ import type { Principal } from '../terms/principal.ts';
 
 /**
  * Who may call a route. A route without a policy does not build (rule 8).
- * `public`: anybody; `signed-in`: any principal but the anonymous one; `admin`: admins.
+ * `public`: anybody; `signed-in`: any principal but the anonymous one; `admin`: admins; `metrics`: admins, and whoever shows a `metricsToken`.
  */
-export type Policy = 'public' | 'signed-in' | 'admin';
+export type Policy = 'public' | 'signed-in' | 'admin' | 'metrics';
 
 /** Routes that make or hand out a credential: how often they may be called is limited, see `throttle.ts`. */
 export type Rated = 'sign-in' | 'token' | 'key';

@@ -1,7 +1,7 @@
 import type { FetchImplementation, JWTPayload } from 'jose';
 import type { JwtIssuer } from '../config/types.ts';
 import type { Bus } from '../platform/bus.ts';
-import { ExpiringCache } from '../platform/cache.ts';
+import { ExpiringCache, type Lookups } from '../platform/cache.ts';
 import type { AddressOf, Arrival } from '../platform/client-address.ts';
 import { sha256 } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
@@ -40,11 +40,12 @@ export function createJwts(deps: {
   bus: Bus;
   audit: Audit;
   addressOf: AddressOf;
+  lookups?: Lookups;
 }) {
   const { users, runtime, bus, audit, addressOf } = deps;
   const verify = createJwtVerifier(deps);
   const verified = new ExpiringCache<Verified>({ max: MAX_VERIFIED, now: () => runtime.now() });
-  const cache = new PrincipalCache(runtime);
+  const cache = new PrincipalCache(runtime, deps.lookups);
   bus.subscribe(notice => {
     if (notice.topic !== 'user-changed') return;
     verified.deleteWhere(token => token.userId === notice.userId);

@@ -1,4 +1,5 @@
 import type { Bus } from '../platform/bus.ts';
+import type { Lookups } from '../platform/cache.ts';
 import { newId, newToken, sha256 } from '../platform/crypto.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
@@ -33,9 +34,10 @@ export function createKeys(deps: {
   runtime: Pick<Runtime, 'now' | 'random'>;
   bus: Bus;
   audit: Audit;
+  lookups?: Lookups;
 }) {
   const { store, users, runtime, bus, audit } = deps;
-  const cache = new PrincipalCache(runtime);
+  const cache = new PrincipalCache(runtime, deps.lookups);
   bus.subscribe(notice => {
     if (notice.topic === 'key-revoked') cache.forget(principal => principal.credentialId === notice.keyId);
     if (notice.topic === 'user-changed') cache.forget(principal => principal.userId === notice.userId);

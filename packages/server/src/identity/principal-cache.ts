@@ -1,4 +1,4 @@
-import { ExpiringCache } from '../platform/cache.ts';
+import { ExpiringCache, type Lookups } from '../platform/cache.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 
@@ -21,15 +21,23 @@ export class PrincipalCache {
   readonly #loading = new Map<string, Promise<Principal>>();
   readonly #now: () => number;
   #forgotten = 0;
+  readonly #lookups: Lookups;
 
-  constructor(runtime: Pick<Runtime, 'now'>) {
+  constructor(runtime: Pick<Runtime, 'now'>, lookups: Lookups = { hits: 0, misses: 0 }) {
+    this.#lookups = lookups;
     this.#now = () => runtime.now();
     this.#known = new ExpiringCache({ max: MAX, now: this.#now });
   }
 
   /** @param load throws for a credential that is not valid */
   lookup(hash: string, load: () => Promise<Loaded>): Principal | Promise<Principal> {
-    return this.#known.get(hash) ?? this.#loading.get(hash) ?? this.#load(hash, load);
+    const known = this.#known.get(hash);
+    if (known !== undefined) {
+      this.#lookups.hits += 1;
+      return known;
+    }
+    this.#lookups.misses += 1;
+    return this.#loading.get(hash) ?? this.#load(hash, load);
   }
 
   forget(matches: (principal: Principal) => boolean): void {

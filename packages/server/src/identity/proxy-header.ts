@@ -1,4 +1,5 @@
 import type { Bus } from '../platform/bus.ts';
+import type { Lookups } from '../platform/cache.ts';
 import type { AddressOf, Arrival } from '../platform/client-address.ts';
 import { inRanges } from '../platform/net.ts';
 import type { Runtime } from '../platform/runtime.ts';
@@ -24,10 +25,11 @@ export function createProxyHeader(deps: {
   bus: Bus;
   audit: Audit;
   addressOf: AddressOf;
+  lookups?: Lookups;
 }) {
   const { header, users, runtime, bus, audit, addressOf } = deps;
   const name = header.name.toLowerCase();
-  const cache = new PrincipalCache(runtime);
+  const cache = new PrincipalCache(runtime, deps.lookups);
   bus.subscribe(notice => {
     if (notice.topic === 'user-changed') cache.forget(principal => principal.userId === notice.userId);
   });

@@ -1,4 +1,5 @@
 import type { Bus } from '../platform/bus.ts';
+import type { Lookups } from '../platform/cache.ts';
 import { newId, newToken, sha256 } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { type Actor, type Audit, gatewayFor } from '../terms/audit.ts';
@@ -76,9 +77,10 @@ export function createSessions(deps: {
   bus: Bus;
   audit: Audit;
   runtime: Pick<Runtime, 'now' | 'random'>;
+  lookups?: Lookups;
 }): Sessions {
   const { store, cookie, limits, bus, audit, runtime } = deps;
-  const cache = new PrincipalCache(runtime);
+  const cache = new PrincipalCache(runtime, deps.lookups);
   bus.subscribe(notice => {
     if (notice.topic === 'session-ended')
       cache.forget(principal => principal.credentialId === notice.sessionId);

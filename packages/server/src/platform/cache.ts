@@ -1,3 +1,9 @@
+/** How often a cache knew what it was asked for, since the process began. Counted where the answer counts, not at every look. */
+export interface Lookups {
+  hits: number;
+  misses: number;
+}
+
 /**
  * A bounded map whose entries expire. Reads are synchronous: this is what the warm path stands on.
  * The oldest entry makes room; an expired one is dropped when it is met.

@@ -24,9 +24,8 @@ test('a histogram counts each value in every bucket at or above it', async () =>
 
 test('values that are looked up are fresh at each exposition', async () => {
   const metrics = createMetrics();
-  const open = metrics.gauge('open_streams', 'Streams.');
   let count = 0;
-  metrics.beforeScrape(() => open.set(++count));
+  metrics.watch('gauge', 'open_streams', 'Streams.', () => ++count);
   await metrics.expose();
   assert.match(await metrics.expose(), /open_streams 2/);
 });

@@ -17,7 +17,9 @@ export interface Histogram {
 }
 
 type Labels = Readonly<Record<string, string>>;
-type Kind = 'counter' | 'gauge' | 'histogram';
+type Watched = 'counter' | 'gauge';
+type Kind = Watched | 'histogram';
+type Reading = readonly [labels: Labels, value: number];
 
 interface Family {
   readonly kind: Kind;
@@ -41,19 +43,37 @@ export interface Metrics {
   counter(name: string, help: string, labels?: Labels): Counter;
   gauge(name: string, help: string, labels?: Labels): Gauge;
   histogram(name: string, help: string, labels?: Labels): Histogram;
-  /** Called before each exposition: for values that are looked up rather than counted. */
-  beforeScrape(collect: () => void | Promise<void>): void;
+  /** A value that is looked up at each exposition rather than counted, in the order of these calls; NaN: not known just now. */
+  watch(
+    kind: Watched,
+    name: string,
+    help: string,
+    read: () => number | Promise<number>,
+    labels?: Labels,
+  ): void;
+  /** The same of values that come and go: what the last look did not find is no longer exposed, nor is anything when it fails. */
+  watchEach(
+    kind: Watched,
+    name: string,
+    help: string,
+    read: () => readonly Reading[] | Promise<readonly Reading[]>,
+  ): void;
   /** Prometheus text format 0.0.4. */
   expose(): Promise<string>;
 }
 
 export function createMetrics(): Metrics {
   const families = new Map<string, Family>();
-  const collectors: (() => void | Promise<void>)[] = [];
+  const looks: (() => Promise<void>)[] = [];
 
-  function series(kind: Kind, name: string, help: string, labels: Labels): Series {
+  function familyOf(kind: Kind, name: string, help: string): Family {
     let family = families.get(name);
     if (family === undefined) families.set(name, (family = { kind, help, series: new Map() }));
+    return family;
+  }
+
+  function series(kind: Kind, name: string, help: string, labels: Labels): Series {
+    const family = familyOf(kind, name, help);
     const text = Object.entries(labels)
       .map(([key, value]) => `${key}="${escapeLabel(value)}"`)
       .join(',');
@@ -97,18 +117,32 @@ export function createMetrics(): Metrics {
         },
       };
     },
-    beforeScrape(collect) {
-      collectors.push(collect);
+    watch(kind, name, help, read, labels = {}) {
+      const one = series(kind, name, help, labels);
+      looks.push(async () => {
+        one.value = await read();
+      });
+    },
+    watchEach(kind, name, help, read) {
+      const family = familyOf(kind, name, help);
+      looks.push(async () => {
+        family.series.clear();
+        for (const [labels, value] of await read()) series(kind, name, help, labels).value = value;
+      });
     },
     async expose() {
-      for (const collect of collectors) await collect();
+      // One that fails costs its own values; who asks is told the rest.
+      for (const look of looks) await look().catch(() => {});
       return [...families].map(([name, family]) => write(name, family)).join('');
     },
   };
 }
 
 function write(name: string, family: Family): string {
-  const lines = [`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.kind}`];
+  const lines = [
+    `# HELP ${name} ${family.help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n')}`,
+    `# TYPE ${name} ${family.kind}`,
+  ];
   for (const one of family.series.values()) {
     if (one.buckets === null) lines.push(`${name}${braces(one.labels)} ${one.value}`);
     else lines.push(...writeHistogram(name, one, one.buckets));

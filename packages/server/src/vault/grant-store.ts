@@ -283,6 +283,16 @@ export function createGrantStore(db: Db) {
       );
     },
 
+    /** How many there are of each state. */
+    async states(): Promise<ReadonlyMap<GrantState, number>> {
+      const rows = await db
+        .selectFrom('grants')
+        .select(['state', eb => eb.fn.countAll<number | string>().as('count')])
+        .groupBy('state')
+        .execute();
+      return new Map(rows.map(({ state, count }) => [state as GrantState, Number(count)]));
+    },
+
     /** The keys that stored grants need, and how many need each. */
     async kids(): Promise<{ kid: string; count: number }[]> {
       const rows = await db

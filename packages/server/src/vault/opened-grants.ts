@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { ExpiringCache } from '../platform/cache.ts';
+import { ExpiringCache, type Lookups } from '../platform/cache.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
@@ -68,8 +68,9 @@ export function createOpenedGrants(deps: {
   refusals: Refusals;
   runtime: Runtime;
   log: Logger;
+  lookups?: Lookups;
 }): OpenedGrants {
-  const { store, sealer, refresh, refusals, runtime, log } = deps;
+  const { store, sealer, refresh, refusals, runtime, log, lookups = { hits: 0, misses: 0 } } = deps;
   const now = () => runtime.now();
   const entries = new ExpiringCache<Entry>({ max: MAX_OPENED, now });
   const touched = new ExpiringCache<true>({ max: MAX_OPENED, now });
@@ -81,9 +82,12 @@ export function createOpenedGrants(deps: {
   function get(grantId: string): Opened | Promise<Opened> {
     touch(grantId);
     const entry = entries.get(grantId);
-    if (entry === undefined) return load(grantId);
-    const age = now() - entry.checkedAt;
-    if (age >= CHECKED) return load(grantId);
+    const age = entry === undefined ? CHECKED : now() - entry.checkedAt;
+    if (entry === undefined || age >= CHECKED) {
+      lookups.misses += 1;
+      return load(grantId);
+    }
+    lookups.hits += 1;
     if (age >= CHECK_AHEAD) load(grantId).catch(() => {});
     return entry.opened;
   }

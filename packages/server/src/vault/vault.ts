@@ -1,5 +1,6 @@
 import type { Config } from '../config/types.ts';
 import type { Bus } from '../platform/bus.ts';
+import type { Lookups } from '../platform/cache.ts';
 import { newId } from '../platform/crypto.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
@@ -98,6 +99,8 @@ export interface VaultDeps {
   audit: Audit;
   log: Logger;
   providers: { list(): readonly Pick<Provider, 'id' | 'name'>[] };
+  /** Of opened grants. */
+  lookups?: Lookups;
   config: Pick<Config, 'publicUrl' | 'forwarding'>;
 }
 
