@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { createPasswordHashing } from '../src/identity/password-hash.ts';
+import { systemRuntime } from '../src/platform/runtime.ts';
 import { DAY, secretOf, startAccounts } from './fixtures/accounts.ts';
 import { createBrowser } from './fixtures/browser.ts';
 import { providerConfig } from './fixtures/gateway.ts';
@@ -75,6 +77,10 @@ test('a link that is spent, replaced, withdrawn, run out, of an admin no more, o
   const orphan = await other.send('POST', '/api/v1/invitations', { email: 'd@corp.example', admin: true });
   const { user } = (await other.send('GET', '/api/v1/me')).body;
   await admin.send('PATCH', `/api/v1/users/${user.id}`, { admin: false });
+  const disabled = await member('ops@corp.example', PASSWORD, { admin: true });
+  const shut = await disabled.send('POST', '/api/v1/invitations', { email: 'e@corp.example' });
+  const { id: disabledId } = (await disabled.send('GET', '/api/v1/me')).body.user;
+  await admin.send('PATCH', `/api/v1/users/${disabledId}`, { disabled: true });
   const foreign = 'A'.repeat(43);
   const users = (await admin.send('GET', '/api/v1/users')).body.items.length;
 
@@ -84,6 +90,7 @@ test('a link that is spent, replaced, withdrawn, run out, of an admin no more, o
     replaced,
     secretOf(withdrawn.body.link),
     secretOf(orphan.body.link),
+    secretOf(shut.body.link),
     foreign,
   ]) {
     for (const what of ['open', 'accept']) {
@@ -265,6 +272,27 @@ test('a changed password needs the one before it, and ends every other session',
   assert.deepEqual([await bo.me(), await elsewhere.me()], ['bo@corp.example', null]);
   assert.equal((await client().signIn('bo@corp.example', PASSWORD)).status, 401);
   assert.equal((await client().signIn('bo@corp.example', OTHER)).status, 204);
+});
+
+test('a hash of another cost is one of today’s after the next sign-in', async t => {
+  const { app, client, member } = await startAccounts(t);
+  await member('bo@corp.example', PASSWORD);
+  const { db } = app.database;
+  const older = createPasswordHashing({
+    runtime: systemRuntime,
+    cost: { memory: 64, passes: 1, parallelism: 1 },
+  });
+  const stored = async () =>
+    (await db.selectFrom('local_accounts').selectAll().executeTakeFirstOrThrow()).password_hash;
+  await db
+    .updateTable('local_accounts')
+    .set({ password_hash: await older.hash(PASSWORD) })
+    .execute();
+  assert.equal((await client().signIn('bo@corp.example', OTHER)).status, 401);
+  assert.match(await stored(), /\$m=64,/);
+  assert.equal((await client().signIn('bo@corp.example', PASSWORD)).status, 204);
+  assert.match(await stored(), /\$m=47104,/);
+  assert.equal((await client().signIn('bo@corp.example', PASSWORD)).status, 204);
 });
 
 test('a key neither sets a password nor invites, be it an admin’s', async t => {
