@@ -462,7 +462,7 @@ export async function createApp(deps: {
     config,
     database,
     audit,
-    identity: { keys, users, sessions },
+    identity: { keys, users, sessions, invitations: config.localAccounts ? invitations : null },
     providers,
     upstreams,
     vault: {

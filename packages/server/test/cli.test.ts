@@ -175,3 +175,43 @@ test('the command runs through its bin', async t => {
   assert.match(printed, /^\d+\.\d+\.\d+\n$/);
   t.diagnostic(`on Node ${process.version}`);
 });
+
+test('accounts invite and reset print links that let an admin in who is locked out', async t => {
+  const gateway = await startGateway(t);
+  const password = 'four quiet green owls';
+  const accept = async (link: string, chosen = password) => {
+    const answer = await fetch(`${gateway.url}/api/v1/invitations/accept`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ secret: new URL(link).hash.slice(1), password: chosen }),
+    });
+    const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    return { status: answer.status, cookie };
+  };
+  const invited = await gateway.command(
+    'accounts',
+    'invite',
+    'Root@corp.example',
+    '--admin',
+    '--group',
+    'ops',
+  );
+  assert.match(invited.stdout, new RegExp(`^${gateway.url}/invite#[\\w-]{43}\\n$`), invited.stderr);
+  const { cookie } = await accept(invited.stdout.trim());
+  const me = await fetch(`${gateway.url}/api/v1/me`, { headers: { cookie } });
+  const { user } = (await me.json()) as { user: { email: string; admin: boolean; groups: string[] } };
+  assert.deepEqual([user.email, user.admin, user.groups], ['root@corp.example', true, ['ops']]);
+
+  const reset = await gateway.command('accounts', 'reset', 'root@corp.example');
+  assert.equal((await accept(reset.stdout.trim(), 'seven loud blue herons')).status, 204, reset.stderr);
+  for (const [args, said] of [
+    [['accounts', 'reset', 'nobody@corp.example'], /no local account/],
+    [['accounts', 'invite', 'root@corp.example'], /already signs in/],
+    [['accounts', 'invite', 'nobody'], /email address/],
+    [['accounts', 'invite', 'x@corp.example', '--local-accounts', 'false'], /localAccounts: true/],
+  ] as const) {
+    const refused = await gateway.command(...args);
+    assert.equal(refused.code, 1, args.join(' '));
+    assert.match(refused.stderr, said);
+  }
+});

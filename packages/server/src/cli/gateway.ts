@@ -1,5 +1,6 @@
 import type { Config } from '../config/types.ts';
 import type { Resting } from '../http/examination.ts';
+import type { Invitations } from '../identity/invitations.ts';
 import type { Keys } from '../identity/keys.ts';
 import type { UserStore } from '../identity/user-store.ts';
 import type { Patience } from '../platform/db/reach.ts';
@@ -19,6 +20,8 @@ export interface Gateway extends AsyncDisposable {
   readonly audit: Audit;
   readonly identity: {
     readonly keys: Pick<Keys, 'create' | 'list' | 'revoke'>;
+    /** Null where local accounts are off. */
+    readonly invitations: Pick<Invitations, 'invite' | 'passwordLink'> | null;
     readonly users: Pick<UserStore, 'get' | 'byEmail' | 'list' | 'create' | 'makeAdmin'>;
   };
   /** Those of the configuration file, and those that admins added. */

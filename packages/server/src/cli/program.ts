@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { AppError } from '../platform/errors.ts';
+import { inviteAccount, resetAccount } from './accounts.ts';
 import { type Act, type World, withConfigFlags } from './command.ts';
 import { doctor } from './doctor.ts';
 import { type CreateKeyFlags, createKey, listKeys, revokeKey } from './keys.ts';
@@ -63,6 +64,18 @@ export async function run(args: readonly string[], world: World): Promise<number
     .option('--user <address>', 'of one user')
     .option('--json', 'as JSON');
   add(keys, 'revoke <id>', 'End a key.', (flags, id) => revokeKey(world, flags, id!));
+
+  const accounts = program
+    .command('accounts')
+    .description('Local accounts: people who sign in with a password kept here.');
+  add(accounts, 'invite <address>', 'Invite somebody; prints only the link.', (flags, email) =>
+    inviteAccount(world, flags, email!),
+  )
+    .option('--admin', 'they become an admin')
+    .option('--group <name...>', 'groups that they are in');
+  add(accounts, 'reset <address>', 'Make a link to a new password; prints only the link.', (flags, email) =>
+    resetAccount(world, flags, email!),
+  );
 
   const secrets = program.command('secrets').description('What seals the stored tokens.');
   add(secrets, 'rotate', 'Seal everything anew under the newest key.', flags => rotateSecrets(world, flags));

@@ -25,14 +25,14 @@ export interface Minted {
 }
 
 export interface Invitations {
-  /** @throws AppError `conflict` when somebody already signs in who has this address, `forbidden` for a program's credential */
+  /** @param principal null: at the command line. @throws AppError `conflict` when somebody already signs in who has this address, `forbidden` for a program's credential */
   invite(
     wanted: Pick<Invitation, 'email' | 'name' | 'groups' | 'admin'>,
-    principal: Principal,
+    principal: Principal | null,
     by: Actor,
   ): Promise<Minted>;
   /** A new password for a person who forgot theirs. @throws AppError as `invite`, and `not_found` */
-  passwordLink(userId: string, principal: Principal, by: Actor): Promise<Minted>;
+  passwordLink(userId: string, principal: Principal | null, by: Actor): Promise<Minted>;
   list(): Promise<Invitation[]>;
   /** How many links a user gave that are still open. */
   countBy(userId: string): Promise<number>;
@@ -87,7 +87,7 @@ export function createInvitations(deps: {
     async invite({ email, name, groups, admin }, principal, by) {
       refuseProgram(principal);
       if (await accounts.isTaken(email)) throw taken();
-      const invitedBy = principal.userId;
+      const invitedBy = principal?.userId ?? null;
       const minted = await mint({ userId: null, email, name, groups, admin, invitedBy }, INVITATION);
       const detail = { email, admin, groups: groups.join(', ') };
       audit.record({ action: 'invitation.create', ...by, target: minted.invitation.id, detail });
@@ -100,7 +100,7 @@ export function createInvitations(deps: {
       if (account === null) throw new AppError('not_found', 'They have no password here.');
       if (account.disabled) throw new AppError('conflict', 'They are disabled; enable them first.');
       const { email, name } = account;
-      const about = { userId, email, name, groups: [], admin: false, invitedBy: principal.userId };
+      const about = { userId, email, name, groups: [], admin: false, invitedBy: principal?.userId ?? null };
       const minted = await mint(about, PASSWORD_LINK);
       audit.record({ action: 'password-link.create', ...by, target: userId });
       return minted;
@@ -155,8 +155,9 @@ export function createInvitations(deps: {
 }
 
 /** A program's credential, if it leaked, must not be able to make itself a second life as a person. */
-function refuseProgram({ proof }: Principal): void {
-  if (proof === 'session' || proof === 'proxy-header') return;
+function refuseProgram(principal: Principal | null): void {
+  const proof = principal?.proof;
+  if (proof === undefined || proof === 'session' || proof === 'proxy-header') return;
   throw new AppError('forbidden', 'People are invited in a signed-in session, not with a key or token.');
 }
 
