@@ -44,6 +44,18 @@ test('form_post: a second answer to one state is refused', async t => {
   assert.equal(refusal(), 'state_used');
 });
 
+test('who comes back from a provider that is removed at that moment is not signed in, and leaves nothing behind', async t => {
+  const { provider, browser, login, live, sessionCount, endedGrants, grants } = await corpGround(t);
+  provider.intercept = req => {
+    if (req.url === '/token') live.now = [];
+    return false;
+  };
+  const page = await provider.signIn(browser, login);
+  assert.equal(page.status, 404);
+  assert.equal(await sessionCount(), 0);
+  assert.deepEqual([grants.length, endedGrants], [1, ['grt_0']]);
+});
+
 test('an answer without state, with a state never given out, or with one already used is refused', async t => {
   const { provider, browser, login, url, refusal, sessionCount } = await corpGround(t);
   const page = await provider.signIn(browser, login);

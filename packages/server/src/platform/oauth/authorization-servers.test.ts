@@ -142,3 +142,27 @@ test('what is said of a failure is a code and a status, never a text or a cause 
   const failed = providerFailed('It failed.', error);
   assert.ok(!JSON.stringify([failed.message, String(failed.cause)]).includes('canary'));
 });
+
+test('a provider that was changed is discovered anew, with its new secret', async () => {
+  const { servers, asked, become } = ground();
+  const one = await servers.configurationFor('corp');
+  become([{ ...corp, clientId: 'another' }]);
+  const two = await servers.configurationFor('corp');
+  assert.notEqual(one, two);
+  assert.equal(two.clientMetadata().client_id, 'another');
+  assert.equal(asked.length, 2);
+});
+
+test('a provider that was removed is spoken to for ten minutes more, but is known no more; one that takes its name is another', async () => {
+  const { servers, runtime, become } = ground();
+  become([]);
+  await assert.rejects(servers.configurationFor('corp'), { code: 'not_found' });
+  servers.retire(corp);
+  assert.equal((await servers.configurationFor('corp')).clientMetadata().client_id, 'sallyport');
+  assert.throws(() => servers.provider('corp'), { code: 'not_found' });
+  become([{ ...corp, clientId: 'another' }]);
+  assert.equal((await servers.configurationFor('corp')).clientMetadata().client_id, 'another');
+  become([]);
+  runtime.time = 600_000;
+  await assert.rejects(servers.configurationFor('corp'), { code: 'not_found' });
+});
