@@ -134,6 +134,8 @@ test('removing a provider says what goes with it, and ends it: sessions, tokens 
   const back = await late.get(leaving.headers.get('location')!);
   assert.match(back.text, /You are not signed in/);
   assert.equal(late.cookie(gateway.url, 'oauth_session_id'), undefined);
+  const [refused] = (await admin('GET', '/api/v1/audit?action=sign-in.refused')).body.items;
+  assert.equal(refused.detail.reason, 'state_unknown', 'its code was shown to nobody');
   const ended = (await admin('GET', '/api/v1/audit?action=session.end')).body.items;
   assert.deepEqual(
     ended.map(({ detail }: { detail: { why: string } }) => detail.why),
