@@ -112,7 +112,7 @@ export function createForward(deps: ForwardDeps): Forward {
         {
           'http.request.method': method,
           'http.route': surface.route,
-          'http.response.status_code': status,
+          ...(status > 0 && { 'http.response.status_code': status }),
           'sallyport.request_id': call.requestId,
           'sallyport.result': result,
           ...(upstream !== null && { 'sallyport.upstream': upstream.id }),

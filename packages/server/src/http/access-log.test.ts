@@ -68,6 +68,14 @@ test('calls are written together, one line of JSON each', async () => {
   assert.equal(batches.length, 2, 'what waits is written at the end');
 });
 
+test('a call that belongs to a trace names it', () => {
+  const batches: string[] = [];
+  const { log } = logTo(lines => batches.push(lines));
+  log.record({ ...outcome, traceId: '4bf92f3577b34da6a3ce929d0e0e4736' });
+  log[Symbol.dispose]();
+  assert.equal((JSON.parse(batches[0]!) as { traceId: string }).traceId, '4bf92f3577b34da6a3ce929d0e0e4736');
+});
+
 test('a long batch does not wait', () => {
   const batches: string[] = [];
   const { log } = logTo(lines => batches.push(lines));
