@@ -28,13 +28,25 @@ interface Shot {
 
 const press = (name: string) => (page: Page) => page.getByRole('button', { name, exact: true }).click();
 
+/** Where the link leads that an admin passes on. */
+async function inviteFio(page: Page): Promise<void> {
+  await press('Invite someone')(page);
+  await page.getByLabel('Email').fill('fio@partner.example');
+  await page.getByLabel('Name').fill('Fio Nakamura');
+  await press('Make the link')(page);
+  const link = await page.getByRole('group', { name: 'the invitation link' }).textContent();
+  await page.goto(link!);
+  await page.getByText('fio@partner.example').waitFor();
+}
+
 const SHOTS: Shot[] = [
   { name: 'sign-in', path: '/sign-in' },
   { name: 'home', path: '/', prepare: page => page.getByText('How to use Corp models').click() },
   { name: 'account', path: '/account' },
   { name: 'new-key', path: '/account', prepare: press('Make a key') },
   { name: 'users', path: '/admin/users' },
-  { name: 'disable-user', path: '/admin/users', prepare: press('Disable Bo Lindqvist') },
+  { name: 'remove-user', path: '/admin/users', prepare: press('Remove Bo Lindqvist') },
+  { name: 'invite', path: '/admin/users', prepare: inviteFio },
   { name: 'upstreams', path: '/admin/upstreams', prepare: press('Test the connection to Corp models') },
   { name: 'providers', path: '/admin/providers' },
   { name: 'audit', path: '/admin/audit', prepare: page => page.getByText('key.create').first().click() },

@@ -66,6 +66,7 @@ test('who is disabled by an admin is out in every window within five seconds, an
   await admin.goto(`${gateway.url}/admin/users`);
   await admin.getByRole('button', { name: 'Disable Alice Moreau' }).click();
   await admin.getByText('1 session is signed out').waitFor();
+  assert.equal(await admin.getByText('is forgotten').count(), 0, 'who is disabled keeps their accounts');
   await admin.getByRole('button', { name: 'Disable', exact: true }).click();
   await alice.waitForURL('**/sign-in', { timeout: 5_000 });
   await audit

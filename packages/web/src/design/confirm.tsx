@@ -16,6 +16,8 @@ export function Confirm(props: {
   done: string;
   /** Where the gateway tells what goes along. */
   consequences?: string;
+  /** What of that stays after all. */
+  kept?: readonly string[];
   act: () => Promise<unknown>;
   onClose: () => void;
 }) {
@@ -26,7 +28,9 @@ export function Confirm(props: {
   return (
     <Dialog title={props.title} onClose={props.onClose}>
       <div>{props.children}</div>
-      {props.consequences !== undefined && <WhatGoesAlong path={props.consequences} />}
+      {props.consequences !== undefined && (
+        <WhatGoesAlong path={props.consequences} kept={props.kept ?? []} />
+      )}
       {act.error !== null && <Failure error={act.error} />}
       <DialogActions>
         <Button onClick={props.onClose}>Keep it</Button>
@@ -38,7 +42,7 @@ export function Confirm(props: {
   );
 }
 
-function WhatGoesAlong({ path }: { path: string }) {
+function WhatGoesAlong({ path, kept }: { path: string; kept: readonly string[] }) {
   const [found, setFound] = useState<Consequences | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
@@ -53,7 +57,8 @@ function WhatGoesAlong({ path }: { path: string }) {
   }, [path]);
   if (error !== null) return <Failure error={error} />;
   if (found === null) return <p role="status">Looking up what goes with it…</p>;
-  const lines = consequenceLines(found);
+  const going = Object.entries(found).filter(([name]) => !kept.includes(name));
+  const lines = consequenceLines(Object.fromEntries(going));
   return (
     <div role="status">
       <p>{lines.length === 0 ? 'Nothing else goes with it.' : 'What goes with it:'}</p>

@@ -96,6 +96,7 @@ export function UsersPage() {
           verb="Disable"
           done={`${userLabel(asking.user)} is disabled.`}
           consequences={`${pathOf(asking.user)}/consequences`}
+          kept={['grants']}
           act={() => api.patch(pathOf(asking.user), { disabled: true })}
           onClose={() => setAsking(null)}
         >
