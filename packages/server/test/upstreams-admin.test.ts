@@ -311,6 +311,19 @@ test('the test says what came back: well, refused, silent, no TLS, no list of mo
   assert.equal((await admin('POST', '/api/v1/upstreams/test', {})).status, 400);
 });
 
+test('what was added is looked at by doctor and health too, by the command line as well', async t => {
+  const { gateway, admin, draft } = await house(t);
+  await admin('POST', '/api/v1/upstreams', draft({ url: `http://127.0.0.1:${await freePort()}` }));
+  const { checks } = (await admin('GET', '/api/v1/health')).body;
+  const found = checks.find(({ name }: { name: string }) => name === 'upstream added');
+  assert.match(found.said, /nothing listens there/);
+  const doctor = await gateway.command('doctor');
+  assert.match(doctor.stdout, /OK {4}upstream of-file: .*answers \(200\)/);
+  assert.match(doctor.stdout, /FAIL {2}upstream added: .*nothing listens there/);
+  const key = await gateway.command('keys', 'create', '--user', 'alice@corp.example', '--upstream', 'added');
+  assert.equal(key.code, 0, key.stderr);
+});
+
 test('removing says which keys become useless and how many calls are under way', async t => {
   const { gateway, admin, draft, upstream } = await house(t);
   await admin('POST', '/api/v1/upstreams', draft());

@@ -16,7 +16,7 @@ export async function doctor(world: World, flags: Flags): Promise<number> {
   const { findings: state, defined } = await checkState(world, flags, config);
   const others = await Promise.all([
     ...defined.providers.map(provider => checkProvider(provider, config, world.runtime)),
-    ...defined.upstreams.map(checkUpstream),
+    ...defined.upstreams.map(upstream => checkUpstream(upstream, config)),
   ]);
   const findings = [checkPublicUrl(config), ...state, ...others.flat()];
   for (const { what, found, advice } of findings) {

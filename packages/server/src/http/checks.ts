@@ -1,7 +1,8 @@
+import { Agent, request } from 'undici';
 import type { Config } from '../config/types.ts';
 import { isLoopbackHost } from '../platform/net.ts';
 import { reasonOf } from '../platform/net-failure.ts';
-import { createGuardedFetch } from '../platform/net-fetch.ts';
+import { createGuardedFetch, createGuardedLookup } from '../platform/net-fetch.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Provider } from '../terms/provider.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -152,12 +153,20 @@ function checkSkew(provider: string, response: Response, now: number): Finding[]
 }
 
 /** Any answer will do: an upstream may well refuse who shows no credential. */
-export async function checkUpstream({ id, url }: Upstream): Promise<Finding> {
+export async function checkUpstream(
+  { id, url }: Upstream,
+  config: Pick<Config, 'upstreams'>,
+): Promise<Finding> {
   const what = `upstream ${id}`;
+  // Where an admin's word leads is held to more than what the operator wrote.
+  const ofFile = config.upstreams.some(one => one.id === id);
+  const lookup = ofFile ? {} : { lookup: createGuardedLookup({ privateAddresses: true }) };
+  const agent = new Agent({ connect: { timeout: TIMEOUT, ...lookup } });
   try {
-    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT) });
-    await response.body?.cancel();
-    return { what, found: `${url.host} answers (${response.status})` };
+    const signal = AbortSignal.timeout(TIMEOUT);
+    const { statusCode, body } = await request(url, { dispatcher: agent, signal });
+    body.on('error', () => {}).destroy();
+    return { what, found: `${url.host} answers (${statusCode})` };
   } catch (error) {
     return {
       what,
@@ -165,5 +174,7 @@ export async function checkUpstream({ id, url }: Upstream): Promise<Finding> {
       advice:
         'Check its url, that it runs, DNS, the firewall and the certificate (NODE_EXTRA_CA_CERTS for one of your own).',
     };
+  } finally {
+    await agent.destroy();
   }
 }

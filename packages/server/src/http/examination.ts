@@ -26,7 +26,7 @@ export function createExamination(deps: {
       checkPublicUrl(config),
       checkStored({ store: config.store, checkDatabase: deps.checkDatabase, unreadable: deps.unreadable }),
       ...providers.list().map(provider => checkProvider(provider, config, deps.runtime)),
-      ...upstreams.list().map(checkUpstream),
+      ...upstreams.list().map(upstream => checkUpstream(upstream, config)),
       resting('provider', providers.entries()),
       resting('upstream', upstreams.entries()),
     ]);
