@@ -1,6 +1,9 @@
 import { writeSync } from 'node:fs';
 import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
+import { joinCheck } from './app-check.ts';
+import { joinSignIn } from './app-sign-in.ts';
+import { joinTunnels } from './app-tunnels.ts';
 import { type AuditTrail, createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
 import { createCredentialUses } from './audit/credential-use.ts';
@@ -10,12 +13,11 @@ import type { Gateway } from './cli/gateway.ts';
 import { createEntryReader } from './config/entries.ts';
 import type { Config } from './config/types.ts';
 import { CHECKS, createCallMetrics } from './forward/call-metrics.ts';
-import { createCheckProof } from './forward/check-proof.ts';
 import { createFailing } from './forward/failing.ts';
 import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
 import { returnRoutes } from './forward/return-routes.ts';
-import { checkRoute, forwardRoutes } from './forward/routes.ts';
+import { forwardRoutes } from './forward/routes.ts';
 import { createWays } from './forward/ways.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
@@ -41,28 +43,22 @@ import { createJwts } from './identity/jwt.ts';
 import { createKeyStore } from './identity/key-store.ts';
 import { createKeys } from './identity/keys.ts';
 import { localRoutes } from './identity/local-routes.ts';
-import { createLocalSignIn } from './identity/local-sign-in.ts';
-import { createLogout } from './identity/logout.ts';
 import { logoutRoutes } from './identity/logout-routes.ts';
-import { createLogoutTokens } from './identity/logout-token.ts';
 import { providerAdminRoutes } from './identity/provider-admin-routes.ts';
 import { createProviderAdministration } from './identity/provider-administration.ts';
 import { createProviders } from './identity/providers.ts';
 import { createProxyHeader } from './identity/proxy-header.ts';
 import { featuresOf, identityRoutes } from './identity/routes.ts';
-import { createCookie, sessionCookie } from './identity/session-cookie.ts';
+import { sessionCookie } from './identity/session-cookie.ts';
 import { createSessionStore } from './identity/session-store.ts';
 import { createSessions } from './identity/sessions.ts';
-import { createSignIn } from './identity/sign-in.ts';
 import { signInOptionsRoutes } from './identity/sign-in-options-routes.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
-import { createSignInStore } from './identity/sign-in-store.ts';
 import { createStanding } from './identity/standing.ts';
-import { createUserRemoval } from './identity/user-removal.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
-import { createAddressOf, lastHop } from './platform/client-address.ts';
+import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
 import { migrate } from './platform/db/migrate.ts';
 import { assertAnswers, type Patience, reachDatabase } from './platform/db/reach.ts';
@@ -222,35 +218,12 @@ export async function createApp(deps: {
   });
   const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
 
-  const signIns = createSignInStore(db);
-  const signIn = createSignIn({
-    store: signIns,
-    users,
-    sessions,
-    servers,
-    storeGrant: vault.storeGrant,
-    endGrant: vault.endGrant,
-    sealer,
-    cookie: createCookie('sallyport_sign_in', publicUrl),
+  const people = { db, users, sessions, keys, servers, vault, sealer, fetch, bus, audit, runtime, log };
+  const { signIns, signIn, adminLinks, localAccounts, invitations, removal, logout } = joinSignIn({
+    ...people,
     publicUrl,
-    runtime,
-    audit,
-    log,
+    config,
   });
-  const now = () => runtime.monotonic();
-  const { adminLinks, localAccounts, invitations } = createLocalSignIn({
-    db,
-    users,
-    sessions,
-    rates: config.rates.password,
-    publicUrl,
-    bus,
-    runtime,
-    now,
-    audit,
-    log,
-  });
-  const removal = createUserRemoval({ ...vault, users, sessions, keys, invitations, bus, audit });
   const administration = createProviderAdministration({
     providers,
     reader,
@@ -263,17 +236,8 @@ export async function createApp(deps: {
     log,
   });
   await Promise.all([providers.load(), upstreams.load()]);
-  const logoutTokens = createLogoutTokens({ servers, fetch, runtime });
-  const logout = createLogout({
-    sessions,
-    servers,
-    logoutTokens,
-    endGrant: vault.endGrant,
-    publicUrl,
-    audit,
-    log,
-  });
 
+  const now = () => runtime.monotonic();
   const authenticate = createGuesses({
     authenticate: identity.authenticate,
     rate: config.rates.proof.address,
@@ -296,13 +260,31 @@ export async function createApp(deps: {
     config.otlp === null
       ? null
       : opening.use(openTracing({ ...config.otlp, version: manifest.version }, { metrics, runtime, log }));
+  const standing = createStanding({ users, sessions, keys, runtime });
+  const { tunnels, destinations, transportTo, upgrades } = joinTunnels({
+    db,
+    authenticate,
+    guard,
+    standing,
+    upstreams,
+    ways,
+    perUser: config.tunnelsPerUser,
+    publicUrl,
+    addressOf,
+    metrics,
+    bus,
+    audit,
+    runtime,
+    log,
+  });
+  opening.use(tunnels);
   const forward = createForward({
     identity: { authenticate },
-    upstreams,
+    upstreams: destinations,
     guard: (principal, call) => guard(principal, call.req),
     may,
     vault,
-    transportTo: ways.to,
+    transportTo,
     bus,
     addressOf,
     trace: tracing === null ? null : tracing.start,
@@ -317,21 +299,11 @@ export async function createApp(deps: {
 
   watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
 
-  // A proxy that has proved itself is believed whom it asks for, named in trustedProxies or not.
-  const checkAddressOf = config.trustedProxies.length > 0 ? addressOf : lastHop;
   const checkMetrics = createCallMetrics(metrics, CHECKS);
-  const check = checkRoute({
-    proof: createCheckProof(config.auth.forward),
-    identity: {
-      authenticate: createGuesses({
-        authenticate: identity.authenticate,
-        rate: config.rates.proof.address,
-        addressOf: checkAddressOf,
-        now,
-      }),
-    },
-    addressOf: checkAddressOf,
-    guard: (principal, request, origin) => createCrossSiteGuard(origin)(principal, request),
+  const check = joinCheck({
+    config,
+    identity,
+    addressOf,
     may,
     upstreams,
     vault,
@@ -357,7 +329,6 @@ export async function createApp(deps: {
     runtime,
   });
 
-  const standing = createStanding({ users, sessions, keys, runtime });
   const events = createEvents({
     bus,
     standing,
@@ -414,7 +385,14 @@ export async function createApp(deps: {
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
       vaultRoutes({ vault, upstreams, may, providers }),
-      upstreamRoutes({ upstreams, may, vault, failing, publicUrl, runtime }),
+      upstreamRoutes({
+        upstreams: destinations,
+        may,
+        vault,
+        failing: { of: id => tunnels.failing(id) ?? failing.of(id) },
+        publicUrl,
+        runtime,
+      }),
       upstreamAdminRoutes({
         upstreams,
         edits: upstreamEdits,
@@ -437,6 +415,7 @@ export async function createApp(deps: {
         may,
         vault,
         transportTo: ways.to,
+        named: destinations,
         used: uses.count,
         addressOf,
         runtime,
@@ -447,6 +426,7 @@ export async function createApp(deps: {
         answerJson: answers.json,
       }),
     ],
+    upgrades,
     api,
     guardHost: createHostGuard({ publicUrl, allowedHosts: config.allowedHosts, port: () => port }),
     answerProblem: answers.problem,
@@ -472,6 +452,7 @@ export async function createApp(deps: {
     },
     adminLink: () => adminLinks.create(),
     async start() {
+      await tunnels.start();
       const chore = (ms: number, name: string, ...work: (() => Promise<unknown>)[]) =>
         open.use(every(ms, name, () => Promise.all(work.map(act => act())), { runtime, log }));
       open.use(watchProcess(metrics, manifest.version));

@@ -96,10 +96,13 @@ function durationOf(text: string): number {
   }
 }
 
+/** May bring tunnels, or the one of that name; see docs/tunnels.md. */
+const TUNNEL = /^tunnel:(\*|[a-z0-9][a-z0-9._-]{0,62})$/;
+
 function scopeOf({ upstreams }: Gateway, wanted: readonly string[] | undefined): readonly string[] | null {
   if (wanted === undefined) return null;
   const known = upstreams.list().map(upstream => upstream.id);
-  const unknown = wanted.find(id => !known.includes(id));
+  const unknown = wanted.find(id => !known.includes(id) && !TUNNEL.test(id));
   if (unknown !== undefined) {
     throw new AppError(
       'bad_request',

@@ -28,6 +28,7 @@ export function compose(values: Values): Config {
     drain: values.drainTimeout,
     socketsPerAddress: values.socketsPerAddress,
     localAccounts: values.localAccounts ?? values.providers.length === 0,
+    tunnelsPerUser: values.tunnelsPerUser,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
     metricsTokens: values.metricsToken,
     otlp: values.otlpEndpoint === undefined ? null : composeOtlp(values, values.otlpEndpoint),

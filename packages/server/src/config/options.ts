@@ -217,6 +217,12 @@ export function createOptions(context: SchemaContext) {
       help: 'Connections that one address may have open; this machine and trustedProxies may have any number.',
     },
     {
+      key: 'tunnelsPerUser',
+      schema: is.count,
+      default: 50,
+      help: 'Connections of agents that one user may have open.',
+    },
+    {
       key: 'rateLimits',
       schema: is.rateLimits,
       default: {},

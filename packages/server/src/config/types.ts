@@ -47,6 +47,8 @@ export interface Config {
   readonly socketsPerAddress: number;
   /** Whether people may sign in with a password kept here. */
   readonly localAccounts: boolean;
+  /** Connections of agents that one user may have open. */
+  readonly tunnelsPerUser: number;
   readonly session: { readonly idle: number; readonly absolute: number };
   /** What opens `/metrics` besides an admin's credential. */
   readonly metricsTokens: readonly Secret[];

@@ -7,21 +7,27 @@ import { checkedPath } from './path.ts';
 const KINDS: ReadonlySet<UpstreamKind> = new Set(['openai', 'openapi', 'http']);
 /** `/u/{upstream}` and what is behind it; an id needs no encoding. */
 const NAMED = /^\/u\/([a-z0-9][a-z0-9._-]{0,99})(\/.*)?$/i;
+/** `/u/{user}/{name}`: a tunnel. */
+const OF_USER = /^\/u\/([a-z0-9][a-z0-9._-]{0,99}\/[a-z0-9][a-z0-9._-]{0,99})(\/.*)?$/i;
 
 /**
- * `/u/{upstream}/…` goes to that upstream, whatever it is.
+ * `/u/{upstream}/…` goes to that upstream, whatever it is; where there is none of that name, `/u/{user}/{name}/…` to that tunnel: no user can
+ * stand in front of an upstream.
  * @throws AppError `bad_path`, `not_found`
  */
 export function findNamed(call: Call, upstreams: { find(id: string): Upstream | undefined }): Destination {
-  const match = NAMED.exec(checkedPath(call.path));
-  const upstream = match === null ? undefined : upstreams.find(match[1]!);
-  if (match === null || upstream === undefined || !KINDS.has(upstream.kind)) {
-    throw new AppError(
-      'not_found',
-      'There is no such upstream here; GET /api/v1/me says who you are, an admin which upstreams there are.',
-    );
+  const path = checkedPath(call.path);
+  for (const form of [NAMED, OF_USER]) {
+    const match = form.exec(path);
+    const upstream = match === null ? undefined : upstreams.find(match[1]!);
+    if (upstream === undefined) continue;
+    if (!KINDS.has(upstream.kind)) break;
+    return { upstream, path: joined(upstream, match![2] ?? '', call.query) };
   }
-  return { upstream, path: joined(upstream, match[2] ?? '', call.query) };
+  throw new AppError(
+    'not_found',
+    'There is no such upstream here; GET /api/v1/me says who you are, an admin which upstreams there are.',
+  );
 }
 
 /** Behind the upstream's own path. @param rest empty or beginning with a slash */

@@ -34,6 +34,8 @@ export function forwardRoutes(
   deps: ModelListDeps & {
     forward: Forward;
     upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
+    /** Those that `/u` reaches: with them, tunnels. */
+    named: { find(id: string): Upstream | undefined };
     may(principal: Principal, upstream: Upstream): boolean;
     /** Renders an error as problem details (RFC 9457), and in the OpenAI shape. */
     answerProblem(call: Call, error: AppError): void;
@@ -46,7 +48,7 @@ export function forwardRoutes(
     ): void;
   },
 ): ForwardRoute[] {
-  const { forward, upstreams } = deps;
+  const { forward } = deps;
   const byModel = { route: '/v1/*', answer: deps.answerOpenai };
   const named = { route: '/u/{upstream}/*', answer: deps.answerProblem };
 
@@ -78,7 +80,7 @@ export function forwardRoutes(
     },
     {
       prefix: '/u',
-      handle: call => forward.handle(call, () => findNamed(call, upstreams), named),
+      handle: call => forward.handle(call, () => findNamed(call, deps.named), named),
       refuse: deps.answerProblem,
     },
   ];

@@ -19,6 +19,7 @@ import { LIMITS, type ServerLimits } from './limits.ts';
 import { parserRefusal, refuseSocket } from './refuse-socket.ts';
 import { refuseAmbiguousHead, refuseManyHeaders, refuseTrace } from './request-head.ts';
 import { createSlowBodies } from './slow-bodies.ts';
+import { createUpgrades, type UpgradeRoute } from './upgrades.ts';
 
 /** Requests by prefix of their path; everything else is the API's. */
 export interface DataPlaneRoute {
@@ -51,6 +52,7 @@ const PROBES = new Set(['/healthz', '/readyz']);
 /** The one listener: the data plane is dispatched by hand, the rest goes to Fastify (performance.md: routing costs more than forwarding). */
 export function createHttpServer(deps: {
   routes: readonly DataPlaneRoute[];
+  upgrades?: readonly UpgradeRoute[];
   api: FastifyInstance;
   guardHost(host: string | undefined): void;
   answerProblem(call: Call, error: AppError): void;
@@ -69,6 +71,13 @@ export function createHttpServer(deps: {
   const sockets = new Set<Socket>();
   const mayStay = createCrowd({ most: limits.socketsPerAddress, exempt: deps.exempt });
   const slowBodies = createSlowBodies(limits, () => runtime.monotonic());
+  const upgrade = createUpgrades({
+    routes: deps.upgrades ?? [],
+    guardHost: deps.guardHost,
+    requestId: deps.requestId,
+    headerCount: limits.headerCount,
+    log: deps.log,
+  });
   let looking: AsyncDisposable | null = null;
   let toldAt = Number.NEGATIVE_INFINITY;
   let ending = false;
@@ -133,7 +142,9 @@ export function createHttpServer(deps: {
     awaitContinue(req, res);
     handle(req, res);
   });
-  server.on('upgrade', (_req: IncomingMessage, socket: Socket) => refuseSocket(socket, NO_WEBSOCKET));
+  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (sockets.has(socket)) upgrade(req, socket, head, ending ? BEING_STOPPED : null);
+  });
   server.on('connect', (_req: IncomingMessage, socket: Socket) => refuseSocket(socket, NO_CONNECT));
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket;
@@ -199,9 +210,6 @@ export function createHttpServer(deps: {
   }
 }
 
-const NO_WEBSOCKET = new AppError('upgrade_refused', 'There is no WebSocket at this path.', {
-  headers: { upgrade: 'HTTP/1.1', connection: 'Upgrade, close' },
-});
 const NO_CONNECT = new AppError('method_not_allowed', 'This gateway is no forward proxy.', {
   headers: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' },
 });
@@ -209,12 +217,13 @@ const CROWDED = new AppError('unavailable', 'There are too many connections from
   headers: { 'retry-after': '10' },
 });
 
+const BEING_STOPPED = new AppError('unavailable', 'This gateway is being stopped; ask again in a moment.', {
+  headers: { 'retry-after': '2', connection: 'close' },
+});
+
 /** That the process lives is still true; everything else is to go to another one, now or in a moment. */
 function refuseNewWork(url: string): void {
-  if (url === '/healthz') return;
-  throw new AppError('unavailable', 'This gateway is being stopped; ask again in a moment.', {
-    headers: { 'retry-after': '2', connection: 'close' },
-  });
+  if (url !== '/healthz') throw BEING_STOPPED;
 }
 
 function routeOf(url: string, routes: readonly DataPlaneRoute[]): DataPlaneRoute | undefined {

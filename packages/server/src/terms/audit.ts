@@ -25,6 +25,11 @@ export const AUDIT_ACTIONS = [
   'session.end',
   'sign-in.refused',
   'token.release',
+  'tunnel.close',
+  'tunnel.open',
+  'tunnel.refused',
+  'tunnel.remove',
+  'tunnel.share',
   'upstream.create',
   'upstream.remove',
   'upstream.test',
@@ -34,7 +39,6 @@ export const AUDIT_ACTIONS = [
   'user.enable',
   'user.make-admin',
   'user.remove',
-  'user.set-groups',
   'user.unmake-admin',
 ] as const;
 

@@ -12,6 +12,9 @@ export interface Tables {
   audit_events: AuditEventsTable;
   definitions: DefinitionsTable;
   definition_revisions: DefinitionRevisionsTable;
+  handles: HandlesTable;
+  tunnels: TunnelsTable;
+  agent_logins: AgentLoginsTable;
 }
 
 interface UsersTable {
@@ -180,4 +183,46 @@ interface DefinitionRevisionsTable {
   what: string;
   /** Counts changes, removals too. */
   revision: number;
+}
+
+interface HandlesTable {
+  user_id: string;
+  /** The first half of the names of the user's tunnels. */
+  handle: string;
+  created_at: number;
+}
+
+interface TunnelsTable {
+  id: string;
+  owner_id: string;
+  name: string;
+  /** A plain name that an admin gave it. */
+  alias: string | null;
+  /** As its agent said last: `mcp`, `http`, `stdio`, `terminal`. */
+  kind: string;
+  title: string | null;
+  shared_everyone: number;
+  /** JSON lists of user ids or addresses, and of groups. */
+  shared_users: string;
+  shared_groups: string;
+  created_at: number;
+  /** When an agent came with it last. */
+  seen_at: number;
+}
+
+interface AgentLoginsTable {
+  /** SHA-256 of what the agent polls with. */
+  device_hash: string;
+  /** SHA-256 of what the person types. */
+  user_code_hash: string;
+  /** What the key is to be called. */
+  name: string;
+  address: string | null;
+  /** `waiting`, `approved`, `denied`. */
+  state: string;
+  /** Who answered it. */
+  user_id: string | null;
+  created_at: number;
+  expires_at: number;
+  polled_at: number | null;
 }

@@ -115,6 +115,11 @@ const ACTIONS = [
   'session.end',
   'sign-in.refused',
   'token.release',
+  'tunnel.close',
+  'tunnel.open',
+  'tunnel.refused',
+  'tunnel.remove',
+  'tunnel.share',
   'upstream.*',
   'upstream.create',
   'upstream.remove',
@@ -126,6 +131,5 @@ const ACTIONS = [
   'user.enable',
   'user.make-admin',
   'user.remove',
-  'user.set-groups',
   'user.unmake-admin',
 ];

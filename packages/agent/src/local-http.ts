@@ -1,0 +1,116 @@
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
+import { pathAllowed } from './allow.ts';
+import { answerError } from './answer.ts';
+import type { HttpServed } from './settings.ts';
+
+/** This hop's own (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2), and what only an agent may say. */
+const NEVER = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  AGENT_ERROR,
+]);
+/** They have no body, whatever is said of its length. */
+const BODILESS = new Set([204, 205, 304]);
+
+/** Takes calls of one server. */
+export interface LocalServer extends AsyncDisposable {
+  /** @param path what is behind the server's name, query included */
+  handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, path: string): void;
+}
+
+/** A server over HTTP on this machine or beside it: requests pass as they are, both ways at the other's pace. */
+export function createLocalHttp(served: HttpServed): LocalServer {
+  const secure = served.url.protocol === 'https:';
+  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const send = secure ? requestHttps : requestHttp;
+  const base = served.url.pathname.replace(/\/$/, '');
+
+  return {
+    handle(stream, headers, path) {
+      stream.on('error', () => {});
+      if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
+      const method = headers[':method'] ?? 'GET';
+      const request = send({
+        protocol: served.url.protocol,
+        hostname: served.url.hostname.replace(/^\[(.*)\]$/, '$1'),
+        port: served.url.port,
+        method,
+        path: `${base}${path}` || '/',
+        headers: outbound(headers, served.url.host),
+        agent,
+      });
+      relay(stream, request, method);
+    },
+    async [Symbol.asyncDispose]() {
+      agent.destroy();
+    },
+  };
+}
+
+function relay(stream: ServerHttp2Stream, request: ClientRequest, method: string): void {
+  // A stream that was reset ends as well as it closes: first of all it is `aborted`, and then nothing of it may look whole.
+  stream.on('aborted', () => request.destroy());
+  stream.on('close', () => request.destroy());
+  stream.pipe(request);
+  request.on('error', () =>
+    answerError(stream, request.reusedSocket || stream.headersSent ? 'failed' : 'unreachable'),
+  );
+  request.on('response', response => {
+    if (stream.destroyed) return response.destroy();
+    const status = response.statusCode!;
+    const endStream = method === 'HEAD' || BODILESS.has(status);
+    const trailing = response.headers.trailer !== undefined;
+    try {
+      stream.respond(
+        { ':status': status, ...inbound(response.headers) },
+        { endStream, waitForTrailers: trailing },
+      );
+    } catch {
+      // A head that HTTP/2 cannot carry.
+      response.destroy();
+      return answerError(stream, 'failed');
+    }
+    if (trailing) stream.on('wantTrailers', () => stream.sendTrailers(inbound(response.trailers)));
+    if (endStream) response.resume();
+    else pump(response, stream);
+  });
+}
+
+/** Not by `pipe` alone: what broke off must not look whole. */
+function pump(response: IncomingMessage, stream: ServerHttp2Stream): void {
+  response.pipe(stream, { end: false });
+  response.on('end', () => {
+    if (response.complete) stream.end();
+    else stream.destroy(new Error('broken off'));
+  });
+  response.on('error', () => stream.destroy(new Error('broken off')));
+}
+
+function outbound(headers: IncomingHttpHeaders, host: string): OutgoingHttpHeaders {
+  const out: OutgoingHttpHeaders = { host };
+  for (const name in headers)
+    if (!name.startsWith(':') && name !== 'host' && !NEVER.has(name)) out[name] = headers[name];
+  return out;
+}
+
+function inbound(headers: NodeJS.Dict<string | string[]>): OutgoingHttpHeaders {
+  const hop = String(headers['connection'] ?? '')
+    .split(',')
+    .map(name => name.trim().toLowerCase());
+  const out: OutgoingHttpHeaders = {};
+  for (const name in headers) if (!NEVER.has(name) && !hop.includes(name)) out[name] = headers[name];
+  return out;
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http';
+import { TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
+import type { UpgradeRoute } from './http/upgrades.ts';
+import { credentialsOf } from './identity/credentials.ts';
+import type { Db } from './platform/db/db.ts';
+import type { Metrics } from './platform/metrics.ts';
+import type { Transport } from './terms/transport.ts';
+import type { Upstream } from './terms/upstream.ts';
+import { createTunnelStore } from './tunnels/tunnel-store.ts';
+import { createTunnels, type Tunnels, type TunnelsDeps } from './tunnels/tunnels.ts';
+
+/** Tunnels, and all that is called by name together with them. */
+export interface JoinedTunnels {
+  readonly tunnels: Tunnels;
+  /** Upstreams and tunnels as one; an upstream goes before a tunnel of its name. */
+  readonly destinations: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
+  transportTo(upstream: Upstream): Transport;
+  readonly upgrades: readonly UpgradeRoute[];
+}
+
+export function joinTunnels(
+  deps: Omit<TunnelsDeps, 'store' | 'identity' | 'taken' | 'open'> & {
+    db: Db;
+    authenticate(
+      credentials: ReturnType<typeof credentialsOf>,
+    ): ReturnType<TunnelsDeps['identity']['authenticate']>;
+    upstreams: JoinedTunnels['destinations'];
+    ways: { to(upstream: Upstream): Transport };
+    metrics: Metrics;
+  },
+): JoinedTunnels {
+  const { db, upstreams, ways, metrics, ...common } = deps;
+  const tunnels = createTunnels({
+    ...common,
+    store: createTunnelStore(db, deps.runtime),
+    identity: { authenticate: (request: IncomingMessage) => deps.authenticate(credentialsOf(request)) },
+    taken: id => upstreams.find(id) !== undefined,
+    open: metrics.gauge('sallyport_tunnels', 'Connections of agents.'),
+  });
+  return {
+    tunnels,
+    destinations: {
+      find: id => upstreams.find(id) ?? tunnels.find(id),
+      list: () => [...upstreams.list(), ...tunnels.list()],
+    },
+    transportTo: upstream => tunnels.transportTo(upstream) ?? ways.to(upstream),
+    upgrades: [{ prefix: TUNNEL_PATH, upgrade: tunnels.upgrade }],
+  };
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { AddressOf } from '../platform/client-address.ts';
+import { AppError, asAppError } from '../platform/errors.ts';
+import type { Audit } from '../terms/audit.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Connection } from './connection.ts';
+import { mayBringAny } from './scope.ts';
+
+/** A request that wants to become a tunnel. */
+export interface Arrival {
+  readonly req: IncomingMessage;
+  readonly socket: Socket;
+  readonly head: Buffer;
+}
+
+/** Who came, and whether they may stay. */
+export interface Guest {
+  readonly principal: Principal;
+  readonly address: string;
+  /** Whether the credential would still be let in now, past every cache. @throws while that cannot be known */
+  stands(): Promise<boolean>;
+}
+
+/**
+ * Who may bring a tunnel: decided by the request alone, before anything is accepted (rule 1).
+ * @throws AppError `unauthenticated`, `csrf`, `forbidden`, `rate_limited`
+ */
+export function createAdmission(deps: {
+  identity: { authenticate(request: IncomingMessage): Principal | Promise<Principal> };
+  guard(principal: Principal, request: { method: string; headers: IncomingMessage['headers'] }): void;
+  standing(principal: Principal): Promise<unknown>;
+  connections: ReadonlyMap<Connection, Guest>;
+  perUser: number;
+  addressOf: AddressOf;
+  audit: Audit;
+}) {
+  const { connections, perUser, addressOf, audit } = deps;
+
+  return async ({ req }: Pick<Arrival, 'req'>): Promise<Guest> => {
+    const address = addressOf({ headers: req.headers, remoteAddress: req.socket.remoteAddress });
+    const principal = await deps.identity.authenticate(req);
+    if (principal.proof === 'anonymous') {
+      throw new AppError('unauthenticated', 'A tunnel needs a gateway key, a token or a session.', {
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+    }
+    // An upgrade is a GET, and yet it acts: a page of another site must not open one with its visitor's cookie.
+    deps.guard(principal, { method: 'UPGRADE', headers: req.headers });
+    const refuse = (error: AppError, why: string): never => {
+      const { userId, credentialId } = principal;
+      audit.record({ action: 'tunnel.refused', userId, credentialId, address, detail: { why } });
+      throw error;
+    };
+    if (!mayBringAny(principal.scope)) {
+      const words = 'This key is limited to upstreams; to bring tunnels its scope needs "tunnel:*".';
+      refuse(new AppError('forbidden', words), 'scope');
+    }
+    let own = 0;
+    for (const other of connections.values()) if (other.principal.userId === principal.userId) own += 1;
+    if (own >= perUser) {
+      const words = `You have ${perUser} tunnels open already; close one first.`;
+      refuse(new AppError('rate_limited', words, { headers: { 'retry-after': '30' } }), 'too many');
+    }
+    return { principal, address, stands: () => stands(principal, req) };
+  };
+
+  async function stands(principal: Principal, req: IncomingMessage): Promise<boolean> {
+    if ((await deps.standing(principal)) === null) return false;
+    if (principal.proof !== 'jwt') return true;
+    // Of a token only itself says until when it holds.
+    try {
+      await deps.identity.authenticate(req);
+      return true;
+    } catch (error) {
+      if (asAppError(error).status === 401) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
+import type { Hello } from '@sallyport/protocol/hello.ts';
+import type { RegisteredServer } from '@sallyport/protocol/notice.ts';
+import type { Bus } from '../platform/bus.ts';
+import type { AddressOf } from '../platform/client-address.ts';
+import { AppError } from '../platform/errors.ts';
+import { every } from '../platform/every.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Gauge } from '../platform/metrics.ts';
+import type { Runtime } from '../platform/runtime.ts';
+import type { Actor, Audit } from '../terms/audit.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Transport } from '../terms/transport.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import { createAcceptor, noCommonVersion, versionIn } from './accept.ts';
+import { type Arrival, createAdmission, type Guest } from './admission.ts';
+import { Connection } from './connection.ts';
+import { createHandles } from './handles.ts';
+import { createRegistry, type Entry, type Registry } from './registry.ts';
+import { createRevocation } from './revocation.ts';
+import { mayBring } from './scope.ts';
+import { createTally } from './tally.ts';
+import type { TunnelStore } from './tunnel-store.ts';
+import { isTunnel } from './tunnel-upstream.ts';
+
+/** What was changed by another process is known here within 5 s: with its jitter 4.4 s, the rest is the database's; milliseconds. */
+const LOOK_AGAIN = 3_500;
+
+export interface TunnelsDeps {
+  store: TunnelStore;
+  identity: { authenticate(request: Arrival['req']): Principal | Promise<Principal> };
+  /** Refuses an ambient credential (a cookie) that another site may have put to use. */
+  guard(principal: Principal, request: { method: string; headers: Arrival['req']['headers'] }): void;
+  /** What a credential is worth now, by the database; null: nothing. */
+  standing(principal: Principal): Promise<unknown>;
+  /** Whether an upstream of the configuration, or of an admin, is called so. */
+  taken(id: string): boolean;
+  /** Connections that one user may have. */
+  perUser: number;
+  publicUrl: URL;
+  addressOf: AddressOf;
+  open: Gauge;
+  bus: Bus;
+  audit: Audit;
+  runtime: Runtime;
+  log: Logger;
+}
+
+export interface Tunnels extends AsyncDisposable {
+  readonly registry: Registry;
+  /** Takes an agent's WebSocket. @throws AppError with nothing accepted yet */
+  upgrade(arrival: Arrival): Promise<void>;
+  /** Takes an agent's byte stream from wherever it comes; its principal was let in. */
+  welcome(stream: ByteStream, guest: Guest): Promise<void>;
+  find(upstreamId: string): Upstream | undefined;
+  list(): readonly Upstream[];
+  transportTo(upstream: Upstream): Transport | undefined;
+  /** Why calls to it would fail at present, or null. */
+  failing(upstreamId: string): { readonly since: number; readonly said: string } | null;
+  /** Begins to look after what the database says. */
+  start(): Promise<void>;
+}
+
+/** Servers behind NAT, whose agents dial in: each is an upstream like any other, reached another way. */
+export function createTunnels(deps: TunnelsDeps): Tunnels {
+  const { store, bus, audit, runtime, log, publicUrl } = deps;
+  const registry = createRegistry({ store, bus, now: () => runtime.now() });
+  const handleOf = createHandles({ store, taken: deps.taken });
+  const accept = createAcceptor(runtime);
+  const connections = new Map<Connection, Guest>();
+  const admission = createAdmission({ ...deps, connections });
+  const revocation = createRevocation({ bus, connections, runtime, log });
+  const looking = new AsyncDisposableStack();
+  let epoch = 0;
+
+  async function welcome(stream: ByteStream, guest: Guest): Promise<void> {
+    const { principal, address } = guest;
+    const connection = new Connection(stream, ++epoch, runtime);
+    connections.set(connection, guest);
+    deps.open.set(connections.size);
+    const actor: Actor = { userId: principal.userId, credentialId: principal.credentialId, address };
+    const entries: Entry[] = [];
+    const leave = () => {
+      for (const entry of entries) registry.leave(entry, connection);
+    };
+    connection.onLeaving(leave);
+    void connection.ended.then(reason => {
+      connections.delete(connection);
+      deps.open.set(connections.size);
+      leave();
+      for (const { upstream } of entries)
+        audit.record({ action: 'tunnel.close', ...actor, target: upstream.id, detail: { reason } });
+      log.info({ tunnels: entries.map(({ upstream }) => upstream.id), reason }, 'a tunnel was closed');
+    });
+    try {
+      // Between its authentication and this line it may have been revoked.
+      if (!(await guest.stands()))
+        return await connection.bye('revoked', 'The credential is no longer valid.');
+      const hello = await connection.hello();
+      const answers = await registerAll(connection, hello, principal, address, entries);
+      if (connection.over) return;
+      if (entries.length === 0)
+        return await connection.bye('refused', answers.map(({ problem }) => problem).join(' '));
+      for (const { upstream, tunnel } of entries)
+        audit.record({ action: 'tunnel.open', ...actor, target: upstream.id, detail: { kind: tunnel.kind } });
+      log.info({ tunnels: entries.map(({ upstream }) => upstream.id), address }, 'a tunnel was opened');
+      await connection.notice({ type: 'registered', servers: answers });
+    } catch (error) {
+      const said = (error as Error).message;
+      log.warn({ reason: said, user: principal.userId }, 'an agent could not be welcomed');
+      // A database that is away is no fault of the agent's, which comes again.
+      const code = error instanceof AppError && error.status >= 500 ? 'stopping' : 'refused';
+      await connection.bye(code, `The agent's hello does not hold: ${said}.`);
+    }
+  }
+
+  async function registerAll(
+    connection: Connection,
+    hello: Hello,
+    principal: Principal,
+    address: string,
+    entries: Entry[],
+  ): Promise<RegisteredServer[]> {
+    const handle = await handleOf(principal);
+    const agent = `${hello.agent.name} ${hello.agent.version}`;
+    const answers: RegisteredServer[] = [];
+    for (const server of hello.servers) {
+      if (!mayBring(principal.scope, server.name)) {
+        const problem = `The key's scope does not let it bring ${handle}/${server.name}.`;
+        answers.push({ name: server.name, id: null, url: null, problem });
+        continue;
+      }
+      const entry = registry.put(await store.saw({ ...server, ownerId: principal.userId }));
+      const live = { connection, server, tally: createTally(runtime), since: runtime.now(), agent, address };
+      const before = connection.over ? undefined : registry.serve(entry, live);
+      if (before === undefined) continue;
+      entries.push(entry);
+      if (before !== null && before !== connection) fence(before);
+      answers.push({ name: server.name, ...placeOf(entry), problem: null });
+    }
+    return answers;
+  }
+
+  /** An older connection that serves nothing any more: most often its agent is here again, and nobody is at its other end. */
+  function fence(before: Connection): void {
+    if (registry.list().some(({ live }) => live?.connection === before)) return;
+    void before.bye('replaced', 'a newer connection of an agent serves the same names');
+  }
+
+  function placeOf({ upstream }: Entry): { id: string; url: string } {
+    const prefix = upstream.kind === 'mcp' ? 'mcp' : upstream.kind === 'terminal' ? 'terminals' : 'u';
+    return { id: upstream.id, url: `${publicUrl.origin}/${prefix}/${upstream.id}` };
+  }
+
+  return {
+    registry,
+    welcome,
+
+    async upgrade(arrival) {
+      if (versionIn(arrival.req.headers['sec-websocket-protocol']) === null) throw noCommonVersion();
+      const guest = await admission(arrival);
+      if (arrival.socket.destroyed) return;
+      accept(arrival.req, arrival.socket, arrival.head, stream => void welcome(stream, guest));
+    },
+
+    find: upstreamId => registry.find(upstreamId)?.upstream,
+    list: () => registry.list().map(({ upstream }) => upstream),
+    // A tunnel is not to be reached in the place of an upstream of its name.
+    transportTo: upstream => (isTunnel(upstream) ? registry.find(upstream.id)?.transport : undefined),
+
+    failing(upstreamId) {
+      const entry = registry.find(upstreamId);
+      if (entry === undefined || entry.live !== null) return null;
+      return { since: entry.leftAt ?? entry.tunnel.seenAt, said: 'Its agent is not connected.' };
+    },
+
+    async start() {
+      await registry.load();
+      looking.use(every(LOOK_AGAIN, 'looking for changed tunnels', registry.load, { runtime, log }));
+      looking.use(revocation);
+    },
+
+    async [Symbol.asyncDispose]() {
+      await looking.disposeAsync();
+      await Promise.all(
+        [...connections.keys()].map(connection => connection.bye('stopping', 'the gateway is being stopped')),
+      );
+    },
+  };
+}
