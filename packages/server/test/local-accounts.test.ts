@@ -417,6 +417,27 @@ test('an address that a person of a provider has is never an account here as wel
   assert.deepEqual(bobs.map((user: { local: boolean }) => user.local).sort(), [false, true]);
 });
 
+test('an admin changes the groups of a local account, at once, and not those that a provider tells', async t => {
+  const { admin, app, member } = await startAccounts(t);
+  const bo = await member('bo@corp.example', PASSWORD, { groups: ['ops'] });
+  const me = async () => (await bo.send('GET', '/api/v1/me')).body.user;
+  const { id } = await me();
+  const set = (whom: string, groups: unknown) => admin.send('PATCH', `/api/v1/users/${whom}`, { groups });
+  assert.equal((await set(id, ['eng', ' eng ', 'sales'])).status, 200);
+  assert.deepEqual((await me()).groups, ['eng', 'sales']);
+  assert.deepEqual([(await set(id, [''])).status, (await set(id, 'eng')).status], [400, 400]);
+  assert.equal((await bo.send('PATCH', `/api/v1/users/${id}`, { groups: ['root'] })).status, 403);
+  const person = {
+    issuer: 'https://login.corp.example',
+    subject: 'a',
+    email: null,
+    emailVerified: false,
+    name: 'A',
+  };
+  const alice = await app.identity.users.recognize(person);
+  assert.equal((await set(alice.id, ['root'])).status, 409);
+});
+
 test('an account that was made ahead is joined by the invitation to its address', async t => {
   const { app, member } = await startAccounts(t);
   const ahead = await app.identity.users.create({ email: 'bo@corp.example', name: null });

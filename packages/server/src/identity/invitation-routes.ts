@@ -7,6 +7,7 @@ import type { Invitation } from './invitation-store.ts';
 import type { Invitations, Minted } from './invitations.ts';
 import { emailAddress, password } from './local-account-routes.ts';
 import { visitorOf } from './sign-in-routes.ts';
+import { groupNames } from './user-routes.ts';
 
 const id = z.string().min(1).max(100);
 const byId = z.object({ id });
@@ -54,18 +55,17 @@ export function invitationRoutes(deps: {
           body: z.strictObject({
             email: emailAddress,
             name: name.nullable().default(null),
-            groups: z.array(z.string().trim().min(1).max(100)).max(100).default([]),
+            groups: groupNames.default([]),
             admin: z.boolean().default(false),
           }),
           response: { 201: mintedBody },
         },
       },
       async (request, reply) => {
-        const groups = [...new Set(request.body.groups)];
-        const wanted = { ...request.body, groups };
+        const { body, principal } = request;
         return reply
           .code(201)
-          .send(mintedOnWire(await invitations.invite(wanted, request.principal, actorOf(request))));
+          .send(mintedOnWire(await invitations.invite(body, principal, actorOf(request))));
       },
     );
 

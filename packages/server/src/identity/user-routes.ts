@@ -21,11 +21,16 @@ const userBody = z.object({
   seen_at: time.nullable(),
   disabled_at: time.nullable(),
 });
+/** Groups that are given here, each once. */
+export const groupNames = z
+  .array(z.string().trim().min(1).max(100))
+  .max(100)
+  .transform(names => [...new Set(names)]);
 const count = z.number().int();
 
 /** `/api/v1/users`, for admins: who is known here, who may still come in, and who may do everything. */
 export function userRoutes(deps: {
-  users: Pick<UserStore, 'get' | 'list' | 'setDisabled' | 'setAdmin'>;
+  users: Pick<UserStore, 'get' | 'list' | 'setDisabled' | 'setAdmin' | 'setGroups'>;
   sessions: Pick<Sessions, 'endAllOf'>;
   removal: UserRemoval;
   bus: Pick<Bus, 'publish'>;
@@ -62,6 +67,16 @@ export function userRoutes(deps: {
     return user;
   }
 
+  async function setGroups(user: User, groups: readonly string[], by: Actor): Promise<User> {
+    if (!user.local)
+      throw new AppError('conflict', 'Their groups come from their provider: they are changed there.');
+    await users.setGroups(user.id, groups);
+    bus.publish({ topic: 'user-changed', userId: user.id });
+    const detail = { groups: groups.join(', ') };
+    audit.record({ action: 'user.set-groups', ...by, target: user.id, detail });
+    return known(user.id);
+  }
+
   return async app => {
     app.get(
       '/api/v1/users',
@@ -75,7 +90,11 @@ export function userRoutes(deps: {
         config,
         schema: {
           params: byId,
-          body: z.strictObject({ disabled: z.boolean().optional(), admin: z.boolean().optional() }),
+          body: z.strictObject({
+            disabled: z.boolean().optional(),
+            admin: z.boolean().optional(),
+            groups: groupNames.optional().describe('Only of local accounts'),
+          }),
           response: { 200: userBody },
         },
       },
@@ -85,6 +104,7 @@ export function userRoutes(deps: {
         let user = await known(params.id);
         if (body.admin !== undefined && body.admin !== user.admin)
           user = await setAdmin(params.id, body.admin, by);
+        if (body.groups !== undefined) user = await setGroups(user, body.groups, by);
         if (body.disabled !== undefined) user = await setDisabled(params.id, body.disabled, by);
         return userOnWire(user);
       },

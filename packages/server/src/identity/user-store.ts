@@ -176,6 +176,15 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       return row !== undefined;
     },
 
+    /** Of people whom no provider tells of: whatever it says at a sign-in would replace them. */
+    async setGroups(id: string, groups: readonly string[]): Promise<void> {
+      await db
+        .updateTable('users')
+        .set({ groups: JSON.stringify(groups) })
+        .where('id', '=', id)
+        .execute();
+    },
+
     /** Whether nobody else could do an admin's work. */
     async isLastAdmin(id: string): Promise<boolean> {
       const rows = await db

@@ -39,6 +39,7 @@ export const AUDIT_ACTIONS = [
   'user.enable',
   'user.make-admin',
   'user.remove',
+  'user.set-groups',
   'user.unmake-admin',
 ] as const;
 

@@ -131,5 +131,6 @@ const ACTIONS = [
   'user.enable',
   'user.make-admin',
   'user.remove',
+  'user.set-groups',
   'user.unmake-admin',
 ];

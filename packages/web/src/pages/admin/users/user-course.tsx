@@ -14,6 +14,7 @@ export function UserCourse(props: {
   onDisable: () => void;
   onRemove: () => void;
   onReset: () => void;
+  onGroups: () => void;
 }) {
   const { user } = props;
   const me = useMe();
@@ -58,6 +59,11 @@ export function UserCourse(props: {
             >
               {disabled ? 'Enable' : 'Disable'}
             </Button>
+            {user.local && (
+              <Button onClick={props.onGroups} aria-label={`Groups of ${label}`}>
+                Groups
+              </Button>
+            )}
             {resettable && (
               <Button onClick={props.onReset} aria-label={`New password for ${label}`}>
                 New password

@@ -10,6 +10,7 @@ import { useAct } from '../../../live/act.ts';
 import { useResource } from '../../../live/resource.ts';
 import { useFeature } from '../../../session/me.tsx';
 import { Page, Section } from '../../../shell/page.tsx';
+import { GroupsDialog } from './groups-dialog.tsx';
 import { Invitations } from './invitations.tsx';
 import { InviteDialog } from './invite-dialog.tsx';
 import { ResetPassword } from './reset-password.tsx';
@@ -29,9 +30,10 @@ export function UsersPage() {
   const users = useResource<List<UserRecord>>('/api/v1/users', ['users']);
   const act = useAct();
   const invites = useFeature('local-accounts');
-  const [asking, setAsking] = useState<{ user: UserRecord; what: 'disable' | 'remove' | 'reset' } | null>(
-    null,
-  );
+  const [asking, setAsking] = useState<{
+    user: UserRecord;
+    what: 'disable' | 'remove' | 'reset' | 'groups';
+  } | null>(null);
   const [wanted, setWanted] = useState('');
   const [inviting, setInviting] = useState(false);
   const patch = (user: UserRecord, change: { disabled?: boolean; admin?: boolean }, said: string) =>
@@ -80,6 +82,7 @@ export function UsersPage() {
                     }
                     onDisable={() => setAsking({ user, what: 'disable' })}
                     onRemove={() => setAsking({ user, what: 'remove' })}
+                    onGroups={() => setAsking({ user, what: 'groups' })}
                     onReset={() => setAsking({ user, what: 'reset' })}
                   />
                 ))}
@@ -89,6 +92,7 @@ export function UsersPage() {
       </Section>
       {invites && <Invitations />}
       {inviting && <InviteDialog onClose={() => setInviting(false)} />}
+      {asking?.what === 'groups' && <GroupsDialog user={asking.user} onClose={() => setAsking(null)} />}
       {asking?.what === 'reset' && <ResetPassword user={asking.user} onClose={() => setAsking(null)} />}
       {asking?.what === 'disable' && (
         <Confirm
