@@ -2,8 +2,10 @@ import type { Clock } from '@sallyport/protocol/heartbeat.ts';
 import type { Hello } from '@sallyport/protocol/hello.ts';
 import type { ByeCode } from '@sallyport/protocol/notice.ts';
 import { createAgent } from './dial.ts';
+import { startHealth } from './health.ts';
 import { type Link, openLink } from './link.ts';
 import { createLocalHttp, type LocalServer } from './local-http.ts';
+import { createLocalStdio } from './local-stdio.ts';
 import type { Log } from './log.ts';
 import type { GatewaySettings, ServedSettings, Settings } from './settings.ts';
 
@@ -29,10 +31,13 @@ export async function runAgent(deps: {
   await using opening = new AsyncDisposableStack();
 
   const links = settings.gateways.map(gateway => {
-    const servers = new Map(gateway.servers.map(served => [served.name, opening.use(localServer(served))]));
+    const servers = new Map(
+      gateway.servers.map(served => [served.name, opening.use(localServer(served, deps))]),
+    );
     const agent = createAgent(gateway.url, settings.ca, env);
     return openLink({ gateway, agent, hello: helloOf(gateway, deps), servers, clock, random, log });
   });
+  if (settings.health !== null) opening.use(startHealth(settings.health, links));
   const open = opening.move();
   return {
     links,
@@ -44,9 +49,18 @@ export async function runAgent(deps: {
   };
 }
 
-function localServer(served: ServedSettings): LocalServer {
-  if (served.kind === 'stdio') throw new Error('stdio servers are not served yet');
-  return createLocalHttp(served);
+const localServer = (
+  served: ServedSettings,
+  deps: { clock: Clock; log: Log; env: NodeJS.ProcessEnv },
+): LocalServer =>
+  served.kind === 'stdio'
+    ? createLocalStdio(served, { ...deps, env: withoutKey(deps.env) })
+    : createLocalHttp(served);
+
+/** What a local server has no business to know. */
+function withoutKey(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { SALLYPORT_KEY: _key, REVERSE_PROXY_TOKEN: _token, ...rest } = env;
+  return rest;
 }
 
 const helloOf = (

@@ -1,69 +1,95 @@
-import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVER_NAME } from '@sallyport/protocol/hello.ts';
+import { readConfigFile } from './config-file.ts';
+import { addressOf, checkGateway, durationOf, homed, isolationOf, textOf, urlOf } from './read-values.ts';
 import { type GatewaySettings, type ServedSettings, type Settings, SettingsError } from './settings.ts';
 
 const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, from behind any NAT.
 
-  sallyport-agent --gateway URL --name NAME --http URL     an MCP server over HTTP
-  sallyport-agent --gateway URL --name NAME --web URL      any other HTTP server
+  sallyport-agent --gateway URL --name NAME -- COMMAND ...  an MCP server that is a program
+  sallyport-agent --gateway URL --name NAME --http URL      an MCP server over HTTP
+  sallyport-agent --gateway URL --name NAME --web URL       any other HTTP server
+  sallyport-agent --config FILE                             several servers, several gateways
 
-  --gateway URL      the gateway's address
+  --gateway URL      the gateway's address; also SALLYPORT_GATEWAY
   --name NAME        what the server is to be called: you/NAME
   --title TEXT       its name for people
-  --path PATH        let only this path of the server, and what is below it, through; may be repeated
+  --isolate WHOM     a program for each "principal" or "session"; default: one, "shared"
+  --idle TIME        stop a program of one of them after so long without a message; default 10m
+  --most N           programs at once, default 20
+  --allow-tool NAME  let only this tool be called; may be repeated, * matches any run of characters
+  --deny-tool NAME   let this tool not be called
+  --path PATH        let only this path of an HTTP server, and what is below it, through
   --key-file FILE    where the gateway key stands; default: the variable SALLYPORT_KEY
   --ca FILE          certificates of your own authority, PEM
+  --health ADDRESS   answer GET /healthz on host:port
   --json             log JSON lines
-  --help, --version`;
+  --help
+
+The ContextForge client's --local-stdio, --token, REVERSE_PROXY_GATEWAY and REVERSE_PROXY_TOKEN are understood.`;
 
 export type Read =
   | { readonly text: string }
   | { readonly text: null; readonly settings: Settings; readonly warnings: readonly string[] };
 
-/** What a person asks for, from flags and environment. @throws SettingsError */
+/** What a person asks for, from flags, environment and file. @throws SettingsError */
 export async function readArguments(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<Read> {
-  const { values } = parse(argv);
+  const { values, positionals } = parse(argv);
   if (values.help) return { text: HELP };
   const warnings: string[] = [];
-  const served = servedOf(values);
-  const gateway: GatewaySettings = {
-    url: urlOf('--gateway', values.gateway ?? env['SALLYPORT_GATEWAY']),
-    key: keyReader(values, env, warnings),
-    servers: [served],
-  };
-  if (gateway.url.protocol === 'http:' && !isLoopback(gateway.url.hostname))
-    throw new SettingsError('--gateway: over http:, the key would be sent for everyone to read; use https:');
-  await gateway.key();
+  const gateways =
+    values.config === undefined
+      ? [await gatewayOf(values, positionals, env, warnings)]
+      : await readConfigFile(values.config, keyReader(values, env, warnings));
+  for (const { url } of gateways) checkGateway(url);
   return {
     text: null,
     warnings,
     settings: {
-      gateways: [gateway],
+      gateways,
       ca: values.ca === undefined ? null : await textOf('--ca', values.ca),
       json: values.json ?? false,
-      health: null,
+      health: values.health === undefined ? null : addressOf('--health', values.health),
     },
   };
 }
 
 function parse(argv: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const texts = { type: 'string', multiple: true } as const;
+  const flag = { type: 'boolean' } as const;
   try {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
       options: {
-        gateway: { type: 'string' },
-        name: { type: 'string' },
-        title: { type: 'string' },
-        http: { type: 'string' },
-        web: { type: 'string' },
-        path: { type: 'string', multiple: true },
-        key: { type: 'string' },
-        'key-file': { type: 'string' },
-        ca: { type: 'string' },
-        json: { type: 'boolean' },
+        gateway: text,
+        name: text,
+        title: text,
+        http: text,
+        web: text,
+        isolate: text,
+        idle: text,
+        most: text,
+        'allow-tool': texts,
+        'deny-tool': texts,
+        path: texts,
+        key: text,
+        'key-file': text,
+        ca: text,
+        health: text,
+        config: text,
+        json: flag,
         help: { type: 'boolean', short: 'h' },
+        // ContextForge's; its way of coming back is not ours to set.
+        'local-stdio': text,
+        token: text,
+        'reconnect-delay': text,
+        'max-retries': text,
+        keepalive: text,
+        'log-level': text,
+        verbose: { type: 'boolean', short: 'v' },
       },
     });
   } catch (error) {
@@ -73,51 +99,80 @@ function parse(argv: readonly string[]) {
 
 type Values = ReturnType<typeof parse>['values'];
 
-function servedOf(values: Values): ServedSettings {
-  const { name, http, web } = values;
+async function gatewayOf(
+  values: Values,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+  warnings: string[],
+): Promise<GatewaySettings> {
+  const named = values.gateway ?? env['SALLYPORT_GATEWAY'] ?? env['REVERSE_PROXY_GATEWAY'];
+  const key = keyReader(values, env, warnings);
+  if (key === null) throw new SettingsError('there is no gateway key: set SALLYPORT_KEY or give --key-file');
+  await key();
+  return { url: urlOf('--gateway', named), key, servers: [servedOf(values, command)] };
+}
+
+function servedOf(values: Values, positionals: readonly string[]): ServedSettings {
+  const { http, web, 'local-stdio': local } = values;
+  const command = local === undefined ? positionals : words(local);
+  const name = values.name ?? (local === undefined ? undefined : nameOf(command));
   if (name === undefined || !SERVER_NAME.test(name))
     throw new SettingsError('--name: expected lower case letters, digits, dots, dashes and underscores');
-  if ((http === undefined) === (web === undefined))
-    throw new SettingsError('say what is to be served: --http URL or --web URL');
-  return {
-    kind: http === undefined ? 'http' : 'mcp',
+  const ways = [http, web, command[0]].filter(way => way !== undefined);
+  if (ways.length !== 1)
+    throw new SettingsError('say what is to be served: --http URL, --web URL, or -- COMMAND');
+  const common = {
     name,
     title: values.title ?? null,
     description: null,
-    url: http === undefined ? urlOf('--web', web) : urlOf('--http', http),
-    allow: { tools: [], deniedTools: [], paths: values.path ?? [] },
+    allow: {
+      tools: values['allow-tool'] ?? [],
+      deniedTools: values['deny-tool'] ?? [],
+      paths: values.path ?? [],
+    },
+  };
+  if (http !== undefined) return { ...common, kind: 'mcp', url: urlOf('--http', http) };
+  if (web !== undefined) return { ...common, kind: 'http', url: urlOf('--web', web) };
+  return {
+    ...common,
+    kind: 'stdio',
+    command: command as [string, ...string[]],
+    cwd: null,
+    env: {},
+    isolate: isolationOf('--isolate', values.isolate),
+    idle: durationOf('--idle', values.idle ?? '10m'),
+    most: Number(values.most ?? 20),
   };
 }
 
-function keyReader(values: Values, env: NodeJS.ProcessEnv, warnings: string[]): () => Promise<string> {
-  const { key, 'key-file': file } = values;
-  if (key !== undefined) {
+/** Null where none is named. */
+function keyReader(
+  values: Values,
+  env: NodeJS.ProcessEnv,
+  warnings: string[],
+): (() => Promise<string>) | null {
+  const { 'key-file': file } = values;
+  const shown = values.key ?? values.token;
+  if (shown !== undefined) {
     warnings.push(
-      '--key: everyone on this machine can see it; SALLYPORT_KEY or --key-file keep it to yourself',
+      'a key on the command line can be seen by everyone on this machine; SALLYPORT_KEY or --key-file keep it to yourself',
     );
-    return async () => key;
+    return async () => shown;
   }
-  if (file !== undefined) return async () => (await textOf('--key-file', file)).trim();
-  const fromEnv = env['SALLYPORT_KEY'];
-  if (fromEnv === undefined || fromEnv === '')
-    throw new SettingsError('there is no gateway key: set SALLYPORT_KEY or give --key-file');
-  return async () => fromEnv;
+  if (file !== undefined) return async () => (await textOf('--key-file', homed(file))).trim();
+  const key = env['SALLYPORT_KEY'] || env['REVERSE_PROXY_TOKEN'];
+  return key ? async () => key : null;
 }
 
-function urlOf(flag: string, text: string | undefined): URL {
-  const url = text === undefined ? null : URL.parse(text);
-  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.username !== '')
-    throw new SettingsError(`${flag}: expected an http(s) URL`);
-  return url;
-}
+/** A command in one text, as ContextForge's flag has it: words, some in quotes. */
+const words = (text: string): string[] =>
+  [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(match => match[1] ?? match[2] ?? match[3]!);
 
-async function textOf(flag: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new SettingsError(`${flag}: ${(error as Error).message}`);
-  }
+/** `uvx mcp-server-git` is `mcp-server-git`. */
+function nameOf(command: readonly string[]): string {
+  const last = command.findLast(word => /^[@a-zA-Z]/.test(word)) ?? 'server';
+  return basename(last)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]/g, '-')
+    .slice(0, 63);
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127\./.test(host);

@@ -9,7 +9,9 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import { pathAllowed } from './allow.ts';
 import { answerError } from './answer.ts';
+import { passFiltered, wholeBody } from './filtered-http.ts';
 import type { HttpServed } from './settings.ts';
+import { createToolFilter, filtersTools, type ToolFilter } from './tool-filter.ts';
 
 /** This hop's own (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2), and what only an agent may say. */
 const NEVER = new Set([
@@ -36,6 +38,7 @@ export function createLocalHttp(served: HttpServed): LocalServer {
   const secure = served.url.protocol === 'https:';
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   const send = secure ? requestHttps : requestHttp;
+  const filter = served.kind === 'mcp' && filtersTools(served.allow) ? createToolFilter(served.allow) : null;
   const base = served.url.pathname.replace(/\/$/, '');
 
   return {
@@ -43,6 +46,8 @@ export function createLocalHttp(served: HttpServed): LocalServer {
       stream.on('error', () => {});
       if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
       const method = headers[':method'] ?? 'GET';
+      if (filter !== null)
+        headers = { ...headers, 'accept-encoding': 'identity', 'content-length': undefined };
       const request = send({
         protocol: served.url.protocol,
         hostname: served.url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -52,7 +57,10 @@ export function createLocalHttp(served: HttpServed): LocalServer {
         headers: outbound(headers, served.url.host),
         agent,
       });
-      relay(stream, request, method);
+      if (filter === null) {
+        stream.pipe(request);
+        relay(stream, request, method, pump);
+      } else void sendFiltered(stream, request, method, filter);
     },
     async [Symbol.asyncDispose]() {
       agent.destroy();
@@ -60,11 +68,41 @@ export function createLocalHttp(served: HttpServed): LocalServer {
   };
 }
 
-function relay(stream: ServerHttp2Stream, request: ClientRequest, method: string): void {
+/** A body is read whole, and only what the rules let through goes on. */
+async function sendFiltered(
+  stream: ServerHttp2Stream,
+  request: ClientRequest,
+  method: string,
+  filter: ToolFilter,
+): Promise<void> {
+  relay(stream, request, method, (response, to) => void passFiltered(response, to, filter));
+  const text = await wholeBody(stream);
+  if (text === null) {
+    request.destroy();
+    if (!stream.destroyed) answerError(stream, 'failed');
+    return;
+  }
+  const { pass, answers } = text === '' ? { pass: '', answers: [] } : filter.down(text);
+  if (answers.length === 0 && pass !== null) {
+    request.end(pass);
+    return;
+  }
+  // Of several messages in one body (MCP 2025-03-26) none goes on when one may not.
+  request.removeAllListeners('error').on('error', () => {});
+  request.destroy();
+  stream.respond({ ':status': 200, 'content-type': 'application/json' });
+  stream.end(answers.length === 1 ? answers[0] : `[${answers.join(',')}]`);
+}
+
+function relay(
+  stream: ServerHttp2Stream,
+  request: ClientRequest,
+  method: string,
+  pass: (response: IncomingMessage, stream: ServerHttp2Stream) => void,
+): void {
   // A stream that was reset ends as well as it closes: first of all it is `aborted`, and then nothing of it may look whole.
   stream.on('aborted', () => request.destroy());
   stream.on('close', () => request.destroy());
-  stream.pipe(request);
   request.on('error', () =>
     answerError(stream, request.reusedSocket || stream.headersSent ? 'failed' : 'unreachable'),
   );
@@ -85,7 +123,7 @@ function relay(stream: ServerHttp2Stream, request: ClientRequest, method: string
     }
     if (trailing) stream.on('wantTrailers', () => stream.sendTrailers(inbound(response.trailers)));
     if (endStream) response.resume();
-    else pump(response, stream);
+    else pass(response, stream);
   });
 }
 

@@ -23,6 +23,11 @@ export const SENT_MESSAGE_BYTES = 64 * 1024;
 /** One JSON-RPC message on a line of a stdio server, bytes. */
 export const LINE_BYTES = 16 * 1024 * 1024;
 
+/** What of a server's path opens the input and output of its program. */
+export const STDIO_PATH = '/stdio';
+/** Which running program is meant: an opaque key. */
+export const INSTANCE_HEADER = 'sallyport-instance';
+
 /** Calls under way in one tunnel. */
 export const MAX_STREAMS = 256;
 /** Bytes in flight of one call, each way, that its reader has not taken yet. */

@@ -1,5 +1,5 @@
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
-import type { Hello } from '@sallyport/protocol/hello.ts';
+import type { Hello, Isolation } from '@sallyport/protocol/hello.ts';
 import type { RegisteredServer } from '@sallyport/protocol/notice.ts';
 import type { Bus } from '../platform/bus.ts';
 import type { AddressOf } from '../platform/client-address.ts';
@@ -9,16 +9,19 @@ import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Actor, Audit } from '../terms/audit.ts';
+import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { createAcceptor, noCommonVersion, versionIn } from './accept.ts';
 import { type Arrival, createAdmission, type Guest } from './admission.ts';
+import { notConnected } from './agent-failure.ts';
 import { Connection } from './connection.ts';
 import { createHandles } from './handles.ts';
 import { createRegistry, type Entry, type Registry } from './registry.ts';
 import { createRevocation } from './revocation.ts';
 import { mayBring } from './scope.ts';
+import { StdioLine } from './stdio-line.ts';
 import { createTally } from './tally.ts';
 import type { TunnelStore } from './tunnel-store.ts';
 import { isTunnel } from './tunnel-upstream.ts';
@@ -55,6 +58,13 @@ export interface Tunnels extends AsyncDisposable {
   find(upstreamId: string): Upstream | undefined;
   list(): readonly Upstream[];
   transportTo(upstream: Upstream): Transport | undefined;
+  /**
+   * Opens the messages of a server that speaks on standard input and output.
+   * @throws AppError `upstream_unreachable` while no agent serves it, `unavailable` when its tunnel is full
+   */
+  openLines(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
+  /** Whether it is reached by lines, and not over HTTP; who shares its program. Null: by HTTP, or nobody serves it. */
+  linesOf(upstream: Upstream): { readonly isolate: Isolation } | null;
   /** Why calls to it would fail at present, or null. */
   failing(upstreamId: string): { readonly since: number; readonly said: string } | null;
   /** Begins to look after what the database says. */
@@ -167,6 +177,19 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     list: () => registry.list().map(({ upstream }) => upstream),
     // A tunnel is not to be reached in the place of an upstream of its name.
     transportTo: upstream => (isTunnel(upstream) ? registry.find(upstream.id)?.transport : undefined),
+
+    openLines(upstream, wanted, events) {
+      const live = registry.find(upstream.id)?.live ?? null;
+      if (live === null || live.connection.over) throw notConnected(upstream.id);
+      if (live.connection.full !== null) throw live.connection.full;
+      const { connection, server, tally } = live;
+      return new StdioLine({ tunnel: upstream.id, server: server.name, connection, tally }, wanted, events);
+    },
+
+    linesOf(upstream) {
+      const server = registry.find(upstream.id)?.live?.server;
+      return server?.kind === 'stdio' ? { isolate: server.isolate } : null;
+    },
 
     failing(upstreamId) {
       const entry = registry.find(upstreamId);

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readArguments } from './arguments.ts';
+import { type Settings, SettingsError } from './settings.ts';
+
+const KEY = { SALLYPORT_KEY: 'sp_from_the_environment' };
+
+async function read(
+  argv: string[],
+  env: NodeJS.ProcessEnv = KEY,
+): Promise<Settings & { warnings: readonly string[] }> {
+  const found = await readArguments(argv, env);
+  assert.equal(found.text, null);
+  return { ...found.settings, warnings: found.warnings };
+}
+const refused = (argv: string[], why: RegExp, env: NodeJS.ProcessEnv = KEY) =>
+  assert.rejects(
+    readArguments(argv, env),
+    (error: Error) => error instanceof SettingsError && why.test(error.message),
+  );
+
+test('a program behind -- is served, with its own flags', async () => {
+  const { gateways } = await read([
+    '--gateway',
+    'https://gw.example',
+    '--name',
+    'files',
+    '--isolate',
+    'principal',
+    '--',
+    'npx',
+    '-y',
+    'x',
+    '~/n',
+  ]);
+  const [server] = gateways[0]!.servers;
+  assert.ok(server.kind === 'stdio');
+  assert.deepEqual(
+    [server.command, server.isolate, server.idle],
+    [['npx', '-y', 'x', '~/n'], 'principal', 600_000],
+  );
+});
+
+test("ContextForge's flags and variables mean the same here", async () => {
+  const env = { REVERSE_PROXY_GATEWAY: 'wss://gw.example/reverse-proxy/ws', REVERSE_PROXY_TOKEN: 'secret' };
+  const { gateways } = await read(
+    ['--local-stdio', 'uvx "mcp-server-git" --repository \'/a b\'', '--keepalive', '30'],
+    env,
+  );
+  assert.equal(gateways[0]!.url.href, 'https://gw.example/');
+  assert.equal(await gateways[0]!.key(), 'secret');
+  const [server] = gateways[0]!.servers;
+  assert.ok(server.kind === 'stdio');
+  assert.deepEqual(server.command, ['uvx', 'mcp-server-git', '--repository', '/a b']);
+});
+
+test('a key on the command line is warned about, and shown in no warning', async () => {
+  const { warnings } = await read(
+    ['--gateway', 'https://gw.example', '--name', 'a', '--web', 'http://localhost:1', '--key', 'sp_x'],
+    {},
+  );
+  assert.equal(warnings.length, 1);
+  assert.ok(!warnings[0]!.includes('sp_x'));
+});
+
+test('what cannot be is refused with what to do', async () => {
+  const gateway = ['--gateway', 'https://gw.example', '--name', 'a'];
+  await refused([...gateway], /say what is to be served/);
+  await refused([...gateway, '--http', 'http://x', '--', 'y'], /say what is to be served/);
+  await refused([...gateway, '--web', 'ftp://x'], /--web/);
+  await refused(['--gateway', 'https://gw.example', '--name', 'A', '--web', 'http://x'], /--name/);
+  await refused([...gateway, '--web', 'http://x'], /no gateway key/, {});
+  await refused(['--gateway', 'http://gw.example', '--name', 'a', '--web', 'http://x'], /use https:/);
+  await refused([...gateway, '--isolate', 'all', '--', 'y'], /--isolate/);
+  await refused(['--nonsense'], /--help/);
+});
+
+test('a file names several gateways and servers; a key it does not know is refused', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-agent-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'agent.yaml');
+  writeFileSync(join(folder, 'key'), 'sp_of_the_file\n');
+  const text = (more: string) => `
+gateways:
+  - url: https://one.example
+    keyFile: ${join(folder, 'key')}
+    servers:
+      - { name: files, command: [npx, x], denyTools: [write_*]${more} }
+      - { name: wiki, http: 'http://localhost:1/mcp' }
+  - url: https://two.example
+    servers: [{ name: site, web: 'http://localhost:2', paths: [/docs] }]
+`;
+  writeFileSync(file, text(''));
+  const { gateways } = await read(['--config', file, '--health', '127.0.0.1:9'], KEY);
+  assert.deepEqual(
+    gateways.map(({ url, servers }) => [url.host, servers.map(({ name, kind }) => `${name} ${kind}`)]),
+    [
+      ['one.example', ['files stdio', 'wiki mcp']],
+      ['two.example', ['site http']],
+    ],
+  );
+  assert.deepEqual(
+    [await gateways[0]!.key(), await gateways[1]!.key()],
+    ['sp_of_the_file', KEY.SALLYPORT_KEY],
+  );
+  writeFileSync(file, text(', denytools: [x]'));
+  await refused(['--config', file], /denytools: there is no such key/);
+});

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
+import { LINE_BYTES } from '@sallyport/protocol/limits.ts';
+import type { ToolFilter } from './tool-filter.ts';
+
+/** Reads a request's body whole. @returns null when it is too long, or broken off */
+export async function wholeBody(stream: ServerHttp2Stream): Promise<string | null> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const piece of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += piece.length;
+      if (length > LINE_BYTES) return null;
+      pieces.push(piece);
+    }
+  } catch {
+    return null;
+  }
+  return stream.aborted ? null : Buffer.concat(pieces).toString('utf8');
+}
+
+/** Passes an MCP server's answer on, message by message, each as the filter leaves it. */
+export async function passFiltered(
+  response: IncomingMessage,
+  stream: ServerHttp2Stream,
+  filter: ToolFilter,
+): Promise<void> {
+  response.setEncoding('utf8');
+  const events = response.headers['content-type']?.startsWith('text/event-stream') === true;
+  let text = '';
+  try {
+    for await (const piece of response as AsyncIterable<string>) {
+      text += piece.replaceAll('\r\n', '\n');
+      if (text.length > LINE_BYTES) throw new Error('a message is too long');
+      for (let at = text.indexOf('\n\n'); events && at >= 0; at = text.indexOf('\n\n')) {
+        stream.write(`${eventOf(text.slice(0, at), filter)}\n\n`);
+        text = text.slice(at + 2);
+      }
+    }
+    stream.end(events ? text : filter.up(text));
+  } catch (error) {
+    stream.destroy(error as Error);
+  }
+}
+
+/** An event's data may be cut into several lines (WHATWG HTML, section 9.2.6). */
+function eventOf(event: string, filter: ToolFilter): string {
+  const lines = event.split('\n');
+  const data = lines.filter(line => line.startsWith('data:')).map(line => line.slice(5).replace(/^ /, ''));
+  if (data.length === 0) return event;
+  const rest = lines.filter(line => !line.startsWith('data:'));
+  return [...rest, `data: ${filter.up(data.join('\n'))}`].join('\n');
+}

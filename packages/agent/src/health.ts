@@ -1,0 +1,23 @@
+import { createServer } from 'node:http';
+import type { Link } from './link.ts';
+
+/** `GET /healthz`: 200 while every gateway is connected, else 503; says of each which it is. */
+export function startHealth(
+  address: { host: string; port: number },
+  links: readonly Link[],
+): AsyncDisposable {
+  const server = createServer((req, res) => {
+    if (req.url !== '/healthz') return void res.writeHead(404).end();
+    const gateways = links.map(({ gateway, connected }) => ({ gateway: gateway.origin, connected }));
+    const well = gateways.every(({ connected }) => connected);
+    res.writeHead(well ? 200 : 503, { 'content-type': 'application/json' });
+    res.end(JSON.stringify({ status: well ? 'ok' : 'not connected', gateways }));
+  });
+  server.listen(address.port, address.host);
+  return {
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
