@@ -18,6 +18,7 @@ import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
 import { returnRoutes } from './forward/return-routes.ts';
 import { forwardRoutes } from './forward/routes.ts';
+import { upstreamFailure } from './forward/upstream-failure.ts';
 import { createWays } from './forward/ways.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
@@ -57,6 +58,7 @@ import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createStanding } from './identity/standing.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
+import { createMcpEndpoint } from './mcp/endpoint.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
@@ -409,6 +411,20 @@ export async function createApp(deps: {
   const server = createHttpServer({
     routes: [
       check,
+      createMcpEndpoint({
+        forward,
+        upstreams: destinations,
+        vault,
+        transportTo,
+        failureOf: upstreamFailure,
+        sealer,
+        audit,
+        bus,
+        addressOf,
+        publicUrl,
+        runtime,
+        answerRpc: answers.rpc,
+      }),
       ...forwardRoutes({
         forward,
         upstreams,

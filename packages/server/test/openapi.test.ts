@@ -217,6 +217,9 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     exportAudit: [{ status: 200 }, adminOnly],
     getHealth: [{ status: 200 }],
 
+    callMcp: [{ status: 404, path: { upstream: 'none' }, json: {} }],
+    streamMcp: [{ status: 404, path: { upstream: 'none' } }],
+    endMcp: [{ status: 404, path: { upstream: 'none' } }],
     listSignInOptions: [{ status: 200, as: 'nobody' }],
     signInLocally: [
       {

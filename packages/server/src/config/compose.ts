@@ -1,5 +1,5 @@
 import type { Provider } from '../terms/provider.ts';
-import type { CredentialRule, StaticKey, Upstream } from '../terms/upstream.ts';
+import type { CredentialRule, StaticKey, ToolRules, Upstream } from '../terms/upstream.ts';
 import type { Values } from './options.ts';
 import { PRESETS, presetOf } from './presets.ts';
 import type { JwtIssuerValues, ProviderValues, RateLimitValues, UpstreamValues } from './schema.ts';
@@ -142,7 +142,19 @@ export function composeUpstream(values: UpstreamValues): Upstream {
     },
     headersTimeout: values.headersTimeout ?? HEADERS_TIMEOUT,
     maxBody: values.maxBody ?? MAX_BODY,
+    ...(values.kind === 'mcp' && {
+      mcp: { tools: composeTools(values.tools ?? {}), recordArguments: values.recordArguments ?? false },
+    }),
   };
+}
+
+function composeTools({ groups, ...own }: NonNullable<UpstreamValues['tools']>): ToolRules {
+  const rule = ({ allow, deny }: { allow?: string[] | undefined; deny?: string[] | undefined }) => ({
+    allow: allow ?? null,
+    deny: deny ?? [],
+  });
+  const ofGroups = Object.entries(groups ?? {}).map(([group, values]) => ({ group, ...rule(values) }));
+  return { ...rule(own), groups: ofGroups };
 }
 
 function composeCredential({ credential, kind }: UpstreamValues): CredentialRule {

@@ -53,8 +53,11 @@ function checkCollector(
 export function checkUpstream(upstream: Entry, providers: readonly unknown[], report: Report): void {
   if (RESERVED_UPSTREAMS.has(String(upstream['id'])))
     report(['id'], `"${upstream['id']}" is the gateway's own; expected another id`);
-  if (upstream['models'] !== undefined && ['openapi', 'http'].includes(String(upstream['kind'])))
+  if (upstream['models'] !== undefined && ['mcp', 'openapi', 'http'].includes(String(upstream['kind'])))
     report(['models'], `expected only where kind is openai, and it is ${upstream['kind']}`);
+  for (const key of ['tools', 'recordArguments'])
+    if (upstream[key] !== undefined && upstream['kind'] !== 'mcp')
+      report([key], `expected only where kind is mcp, and it is ${upstream['kind']}`);
   const named = entry(upstream['credential'])['provider'];
   if (typeof named === 'string' && !providers.includes(named)) {
     report(

@@ -167,11 +167,21 @@ export function createSchemas(context: SchemaContext) {
     'a provider',
   );
 
+  const toolRule = {
+    allow: strings("tools' names, where * stands for any characters").optional(),
+    deny: strings("tools' names, where * stands for any characters").optional(),
+  };
+  const toolGroups = z
+    .record(z.string(), object(toolRule, 'a rule such as { allow: [search] }'), {
+      error: expecting("rules by groups' names"),
+    })
+    .optional();
+
   const upstream = object(
     {
       id,
       name: name.optional(),
-      kind: oneOf('openai', 'openapi', 'http'),
+      kind: oneOf('openai', 'mcp', 'openapi', 'http'),
       url: url('an http: or https: URL, without query or fragment'),
       models: strings("models' names, where * stands for any characters").optional(),
       credential: credential.optional(),
@@ -183,6 +193,8 @@ export function createSchemas(context: SchemaContext) {
         },
         'who may use it',
       ).optional(),
+      tools: object({ ...toolRule, groups: toolGroups }, 'rules such as { deny: [delete_*] }').optional(),
+      recordArguments: boolean.optional(),
       headersTimeout: duration.optional(),
       maxBody: size.optional(),
     },

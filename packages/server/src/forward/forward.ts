@@ -18,6 +18,8 @@ import type { Outcome } from './outcome.ts';
 export interface Destination {
   readonly upstream: Upstream;
   readonly path: string;
+  /** Stands before the way there: sends something else, or several things, and answers as an upstream would. */
+  readonly via?: (way: Transport) => Transport;
 }
 
 /** Through which of our paths it comes. */
@@ -175,15 +177,12 @@ export function createForward(deps: ForwardDeps): Forward {
       live.enter(passage);
       sent = credential;
       begin(upstream, 0);
-      first.start(deps.transportTo(upstream), path, credential, trace?.headers() ?? null);
+      first.start(wayTo(destination), path, credential, trace?.headers() ?? null);
     }
 
     /** The upstream refused the token: once a newer one, where there is one and the body can be sent again; else its refusal is the answer. */
-    async function again(
-      passage: LiveCall,
-      { upstream, path }: Destination,
-      refused: Credential,
-    ): Promise<void> {
+    async function again(passage: LiveCall, destination: Destination, refused: Credential): Promise<void> {
+      const { upstream, path } = destination;
       const { principal, exchange: first } = passage;
       if (!call.body.repeatable) return first.pass();
       trace?.note({ 'http.response.status_code': 401 });
@@ -200,7 +199,12 @@ export function createForward(deps: ForwardDeps): Forward {
       passage.exchange = new Exchange(call, upstream, null, end);
       sent = renewed;
       begin(upstream, 1);
-      passage.exchange.start(deps.transportTo(upstream), path, renewed, trace?.headers() ?? null);
+      passage.exchange.start(wayTo(destination), path, renewed, trace?.headers() ?? null);
+    }
+
+    function wayTo({ upstream, via }: Destination): Transport {
+      const way = deps.transportTo(upstream);
+      return via === undefined ? way : via(way);
     }
 
     function begin({ id, url }: Upstream, resent: number): void {

@@ -33,13 +33,15 @@ const OPENAI = [
   'http-referer',
   'x-title',
 ];
+/** Answers are read on their way, so they come as they are. */
+const MCP = ['last-event-id', 'mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id'];
 const WEB = ['content-disposition', 'content-md5', 'digest', 'last-event-id', 'pragma', 'x-requested-with'];
 
 const ALLOWED: Record<UpstreamKind, ReadonlySet<string>> = {
   openai: new Set([...COMMON, ...OPENAI]),
   openapi: new Set([...COMMON, ...WEB]),
   http: new Set([...COMMON, ...WEB]),
-  mcp: new Set([...COMMON, 'last-event-id', 'mcp-protocol-version', 'mcp-session-id']),
+  mcp: new Set([...COMMON, ...MCP].filter(name => name !== 'accept-encoding')),
   terminal: new Set([...COMMON, ...WEB, 'x-session-id']),
 };
 
@@ -55,6 +57,10 @@ const SINGLE = new Set([
 
 /** The official SDKs' telemetry. */
 const STAINLESS = 'x-stainless-';
+/** Parameters that a tool's schema wants repeated (MCP, Streamable HTTP, "Custom Headers from Tool Parameters"). */
+const MCP_PARAM = 'mcp-param-';
+
+const PREFIXED: Partial<Record<UpstreamKind, string>> = { openai: STAINLESS, mcp: MCP_PARAM };
 
 /**
  * The headers an upstream gets: of the client's an allowlist by kind, less what `Connection` names (RFC 9110 section 7.6.1), then ours.
@@ -72,12 +78,13 @@ export function outboundHeaders(
   trace: TraceHeaders | null,
 ): string[] {
   const allowed = ALLOWED[kind];
+  const prefix = PREFIXED[kind];
   const hop = hopHeaders(connection);
   const ours = credential?.header;
   const out: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
-    if (!(allowed.has(name) || (kind === 'openai' && name.startsWith(STAINLESS)))) continue;
+    if (!allowed.has(name) && (prefix === undefined || !name.startsWith(prefix))) continue;
     if (name === ours || hop?.has(name)) continue;
     if (trace !== null && (name === 'traceparent' || (name === 'tracestate' && !trace.continued))) continue;
     if (SINGLE.has(name) && has(out, name)) continue;

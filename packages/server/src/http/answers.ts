@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CODE } from '../mcp/protocol.ts';
+import { Refusal } from '../mcp/refusal.ts';
 import { type AppError, asAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { awaitsContinue } from './continue.ts';
@@ -44,6 +46,17 @@ function openaiError(error: AppError): Record<string, unknown> {
   };
 }
 
+/** An error as MCP's clients read it (JSON-RPC 2.0 section 5.1). */
+function rpcError(error: AppError): Record<string, unknown> {
+  const rpc = error instanceof Refusal ? error.rpc : { code: CODE.refused, message: error.message };
+  const data = { code: error.code, ...(error.action === null ? {} : { action: error.action }) };
+  return {
+    jsonrpc: '2.0',
+    id: error instanceof Refusal ? error.id : null,
+    error: { data, ...rpc },
+  };
+}
+
 const TITLES: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -68,6 +81,8 @@ const TITLES: Record<number, string> = {
 export interface Answers {
   problem(call: Answerable, error: AppError): void;
   openai(call: Answerable, error: AppError): void;
+  /** As a response of JSON-RPC 2.0. */
+  rpc(call: Answerable, error: AppError): void;
   json<C extends Answerable>(
     call: C,
     make: () => Promise<{ body: unknown; headers?: Record<string, string> }>,
@@ -127,6 +142,7 @@ export function createAnswers(log: Logger): Answers {
   return {
     problem: (call, error) => writeError(call, error, 'application/problem+json', problem(error)),
     openai: (call, error) => writeError(call, error, 'application/json', openaiError(error)),
+    rpc: (call, error) => writeError(call, error, 'application/json', rpcError(error)),
     json(call, make, onError) {
       make().then(
         ({ body, headers }) => write(call, 200, 'application/json', body, headers ?? {}),

@@ -62,6 +62,20 @@ const forwarded = (id: string, withBody: boolean) => ({
   responses: passedOn(refusal),
 });
 
+const rpcRefusal = (description: string) => ({
+  description,
+  content: json({ type: 'object', properties: { jsonrpc: { const: '2.0' }, error: { type: 'object' } } }),
+});
+const mcp = (id: string, summary: string, withBody: boolean) => ({
+  operationId: id,
+  summary,
+  tags: ['data plane'],
+  security,
+  parameters: [upstreamPath[0]!],
+  ...(withBody ? { requestBody: { content: json({ type: 'object' }) } } : {}),
+  responses: passedOn(rpcRefusal),
+});
+
 const checked = {
   200: {
     description: 'May pass, with these headers, and with the key in another header where the rule says so',
@@ -129,6 +143,15 @@ export const dataPlanePaths = {
     put: forwarded('forwardPut', true),
     patch: forwarded('forwardPatch', true),
     delete: forwarded('forwardDelete', false),
+  },
+  '/mcp/{upstream}': {
+    post: mcp(
+      'callMcp',
+      'A message of the Model Context Protocol (docs/mcp.md), of whichever of its versions',
+      true,
+    ),
+    get: mcp('streamMcp', "A legacy session's stream", false),
+    delete: mcp('endMcp', 'Ends a legacy session', false),
   },
   '/u/whoami/{path}': {
     get: {

@@ -25,6 +25,7 @@ export const AUDIT_ACTIONS = [
   'session.end',
   'sign-in.refused',
   'token.release',
+  'tool.call',
   'tunnel.close',
   'tunnel.open',
   'tunnel.refused',

@@ -36,6 +36,18 @@ export interface AccessRule {
   readonly groups: readonly string[];
 }
 
+/** Which of an MCP server's tools may be used; `*` in a glob stands for any run of characters. */
+export interface ToolRule {
+  /** Null: all of them. */
+  readonly allow: readonly string[] | null;
+  readonly deny: readonly string[];
+}
+
+export interface ToolRules extends ToolRule {
+  /** What holds for members of a group besides. */
+  readonly groups: readonly (ToolRule & { readonly group: string })[];
+}
+
 /** A destination. */
 export interface Upstream {
   readonly id: string;
@@ -49,6 +61,12 @@ export interface Upstream {
   readonly access: AccessRule;
   /** Milliseconds until the response's head must have come. */
   readonly headersTimeout: number;
+  /** Only for `mcp`. */
+  readonly mcp?: {
+    readonly tools: ToolRules;
+    /** Whether the audit keeps what tools are called with. */
+    readonly recordArguments: boolean;
+  };
   /** Bytes of a request's body, at most. */
   readonly maxBody: number;
 }

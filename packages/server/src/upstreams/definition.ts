@@ -1,10 +1,12 @@
 import { z } from 'zod';
-import type { CredentialRule, StaticKey, Upstream } from '../terms/upstream.ts';
+import type { CredentialRule, StaticKey, ToolRule, ToolRules, Upstream } from '../terms/upstream.ts';
 
 const word = z.string().max(200);
 const words = z.array(word).max(1_000);
 const place = { header: word.optional(), scheme: word.optional() };
 const key = z.string().max(10_000).optional().describe('Left out, the stored one is kept');
+
+const toolRule = { allow: words.optional(), deny: words.optional() };
 
 /** An upstream as an admin writes it: the configuration file's terms, checked by its rules. */
 export const upstreamDraft = z.strictObject({
@@ -28,6 +30,10 @@ export const upstreamDraft = z.strictObject({
         .default(null),
     }),
   ]),
+  tools: z
+    .strictObject({ ...toolRule, groups: z.record(word, z.strictObject(toolRule)).optional() })
+    .optional(),
+  recordArguments: z.boolean().optional(),
   access: z.strictObject({
     everyone: z.boolean().default(false),
     users: words.default([]),
@@ -43,6 +49,9 @@ type SignIn = Extract<CredentialRule, { use: 'sign-in' }>;
 /** An upstream without its key, complete: how it is stored, and what admins see of it. */
 export type UpstreamDefinition = Pick<Upstream, 'id' | 'name' | 'kind' | 'models' | 'access'> & {
   readonly url: string;
+  /** Only for `mcp`, as the configuration file has them. */
+  readonly tools?: UpstreamDraft['tools'];
+  readonly recordArguments?: boolean | undefined;
   readonly credential:
     | { readonly use: 'none' }
     | ({ readonly use: 'key' } & Place)
@@ -90,7 +99,20 @@ export const definitionOf = (upstream: Upstream): UpstreamDefinition => ({
   models: upstream.models,
   credential: ruleOf(upstream.credential),
   access: upstream.access,
+  ...(upstream.mcp !== undefined && {
+    tools: toolsOf(upstream.mcp.tools),
+    recordArguments: upstream.mcp.recordArguments,
+  }),
 });
+
+function toolsOf({ groups, ...own }: ToolRules): UpstreamDraft['tools'] {
+  const rule = ({ allow, deny }: ToolRule) => ({
+    ...(allow !== null && { allow: [...allow] }),
+    deny: [...deny],
+  });
+  const ofGroups = groups.map(({ group, ...of }) => [group, rule(of)] as const);
+  return { ...rule(own), ...(groups.length > 0 && { groups: Object.fromEntries(ofGroups) }) };
+}
 
 function ruleOf(rule: CredentialRule): UpstreamDefinition['credential'] {
   switch (rule.use) {

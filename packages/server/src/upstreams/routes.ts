@@ -98,6 +98,10 @@ const WORDS = {
 } as const;
 
 const baseUrl = ({ id, kind, models }: Upstream, { origin }: URL): string =>
-  kind === 'openai' && models.length > 0 ? `${origin}/v1` : `${origin}/u/${id}`;
+  kind === 'mcp'
+    ? `${origin}/mcp/${id}`
+    : kind === 'openai' && models.length > 0
+      ? `${origin}/v1`
+      : `${origin}/u/${id}`;
 
 const iso = (at: number): string => new Date(at).toISOString();

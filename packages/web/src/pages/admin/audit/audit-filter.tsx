@@ -115,6 +115,7 @@ const ACTIONS = [
   'session.end',
   'sign-in.refused',
   'token.release',
+  'tool.call',
   'tunnel.close',
   'tunnel.open',
   'tunnel.refused',

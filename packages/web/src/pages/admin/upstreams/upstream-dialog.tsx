@@ -12,7 +12,7 @@ import { CredentialFields } from './credential-fields.tsx';
 import { draftOf } from './upstream-draft.ts';
 
 /** Kinds that the gateway forwards to today. */
-const KINDS: readonly UpstreamKind[] = ['openai', 'openapi', 'http'];
+const KINDS: readonly UpstreamKind[] = ['openai', 'mcp', 'openapi', 'http'];
 
 /** Adds an upstream, or changes one. */
 export function UpstreamDialog({

@@ -1,0 +1,113 @@
+import type { Bus } from '../platform/bus.ts';
+import { ExpiringCache } from '../platform/cache.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Runtime } from '../platform/runtime.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { BackAnswer, BackHttp } from './back-http.ts';
+import { isObject, isResponse, type Params, request } from './json-rpc.ts';
+import { CODE, isLegacyVersion, META, MODERN, MODERN_ERRORS } from './protocol.ts';
+
+/** What a server speaks. At least one is true. */
+export interface Era {
+  readonly modern: boolean;
+  readonly legacy: boolean;
+}
+
+const LEGACY_ONLY: Era = { modern: false, legacy: true };
+/** A verdict's life, milliseconds. */
+const KEPT = 24 * 60 * 60_000;
+/** A server that does not answer a probe in this time says nothing of its era, milliseconds. */
+const PATIENCE = 10_000;
+
+/** Who speaks what, found out once by asking and then remembered: of an upstream, and of whom it knows the caller as. */
+export interface Eras {
+  /** @throws AppError `upstream_…` where the answer says nothing: then nothing is remembered */
+  of(principal: Principal, upstream: Upstream): Era | Promise<Era>;
+  /** What is remembered turned out wrong: the next call asks again. */
+  doubt(principal: Principal, upstream: Upstream): void;
+}
+
+export function createEras(deps: {
+  back: Pick<BackHttp, 'ask'>;
+  runtime: Pick<Runtime, 'now'>;
+  bus: Pick<Bus, 'subscribe'>;
+}): Eras {
+  const { back, runtime } = deps;
+  const verdicts = new ExpiringCache<Era>({ max: 10_000, now: runtime.now });
+  const asking = new Map<string, Promise<Era>>();
+  deps.bus.subscribe(notice => {
+    if (notice.topic === 'upstream-changed')
+      verdicts.deleteWhere((_era, key) => key.startsWith(`${notice.upstreamId}\n`));
+  });
+
+  async function probe(principal: Principal, upstream: Upstream, key: string): Promise<Era> {
+    const answer = await back.ask(principal, upstream, probing());
+    const era = eraOf(answer, upstream);
+    verdicts.set(key, era, runtime.now() + KEPT);
+    return era;
+  }
+
+  return {
+    of(principal, upstream) {
+      const key = keyOf(principal, upstream);
+      const known = verdicts.get(key);
+      if (known !== undefined) return known;
+      let asked = asking.get(key);
+      if (asked === undefined) {
+        asked = probe(principal, upstream, key).finally(() => asking.delete(key));
+        asking.set(key, asked);
+      }
+      return asked;
+    },
+    doubt: (principal, upstream) => verdicts.delete(keyOf(principal, upstream)),
+  };
+}
+
+/** With a token of their own, people may meet different servers behind one address. */
+const keyOf = ({ userId }: Principal, { id, credential }: Upstream): string =>
+  `${id}\n${credential.use === 'sign-in' ? userId : ''}`;
+
+/** What every modern request of ours says of itself. */
+export const modernHeaders = (method: string): Record<string, string> => ({
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'mcp-protocol-version': MODERN,
+  'mcp-method': method,
+});
+
+export const GATEWAY_INFO = { name: 'sallyport', version: '1' } as const;
+
+const probing = () =>
+  ({
+    method: 'POST',
+    headers: modernHeaders('server/discover'),
+    body: request('discover', 'server/discover', {
+      _meta: { [META.version]: MODERN, [META.client]: GATEWAY_INFO, [META.capabilities]: {} },
+    }),
+    timeout: PATIENCE,
+  }) as const;
+
+/** Streamable HTTP, "Backward Compatibility": a recognised modern answer, or legacy. */
+function eraOf({ status, messages }: BackAnswer, { id }: Upstream): Era {
+  if (status === 401 || status === 403)
+    throw new AppError('upstream_failed', `The upstream ${id} refuses the credential (${status}).`);
+  if (status === 429 || status >= 500)
+    throw new AppError('upstream_failed', `The upstream ${id} fails (${status}).`);
+  const answer = messages.findLast(isResponse);
+  if (answer?.result !== undefined) {
+    const versions = answer.result['supportedVersions'];
+    return Array.isArray(versions) ? spoken(versions) : LEGACY_ONLY;
+  }
+  const error = answer?.error;
+  if (error === undefined || !MODERN_ERRORS.has(error.code)) return LEGACY_ONLY;
+  const data = error.data as Params | undefined;
+  const supported = error.code === CODE.unsupportedVersion && isObject(data) ? data['supported'] : null;
+  return Array.isArray(supported) ? spoken(supported) : { modern: true, legacy: false };
+}
+
+function spoken(versions: readonly unknown[]): Era {
+  const modern = versions.includes(MODERN);
+  const legacy = versions.some(isLegacyVersion);
+  return modern || legacy ? { modern, legacy } : { modern: true, legacy: false };
+}

@@ -1,0 +1,153 @@
+import { asAppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import { Answer } from './answer.ts';
+import type { Call } from './call.ts';
+import type { Eras } from './eras.ts';
+import { isRequest, type Message, type Request } from './json-rpc.ts';
+import { checkModern, isModern } from './modern-request.ts';
+import { type Passage, passInitialize, passLegacy, passModern } from './pass.ts';
+import { isLegacyVersion } from './protocol.ts';
+import { readMessages, wholeBody } from './read-message.ts';
+import { methodNotAllowed, Refusal, sessionMissing, toolDenied } from './refusal.ts';
+import type { SessionIds } from './session-id.ts';
+import type { ToolCall, ToolCalls } from './tool-calls.ts';
+import { type MayCall, toolsOf } from './tool-rules.ts';
+
+/** One request at an MCP endpoint, let through by `forward` and on its way to a server. */
+export interface Visit {
+  readonly call: Call;
+  readonly principal: Principal;
+  readonly upstream: Upstream;
+  readonly way: Transport;
+  readonly request: OutboundRequest;
+  readonly receiver: ResponseReceiver;
+  readonly mayCall: MayCall;
+}
+
+export interface McpDeps {
+  eras: Eras;
+  sessionIds: SessionIds;
+  toolCalls: ToolCalls;
+  addressOf(call: Call): string;
+}
+
+/** Serves one MCP endpoint: either era at the front, whatever era stands behind it. */
+export interface Mcp {
+  /** A way to an upstream that speaks MCP toward this call's client. */
+  via(call: Call, principal: Principal, upstream: Upstream, way: Transport): Transport;
+}
+
+export function createMcp(deps: McpDeps): Mcp {
+  const { eras, sessionIds, toolCalls } = deps;
+
+  async function serve(visit: Visit): Promise<void> {
+    switch (visit.call.req.method) {
+      case 'POST':
+        return post(visit);
+      case 'GET':
+      case 'DELETE':
+        return inSession(visit);
+      default:
+        throw methodNotAllowed('GET, POST, DELETE');
+    }
+  }
+
+  async function post(visit: Visit): Promise<void> {
+    const { headers } = visit.call;
+    const sealed = headers['mcp-session-id'];
+    const body = await wholeBody(visit.request.body);
+    const version = headers['mcp-protocol-version'];
+    const messages = readMessages(body, version === undefined || version === '2025-03-26');
+    const [message] = messages;
+    if (isModern(headers, message, isLegacyVersion)) return modern(visit, message, body);
+    if (isRequest(message) && message.method === 'initialize') return initialize(visit, message, body);
+    if (typeof sealed !== 'string') throw sessionMissing(isRequest(message) ? message.id : null);
+    return inSession(visit, messages, body, sealed);
+  }
+
+  async function modern(visit: Visit, message: Message, body: Buffer): Promise<void> {
+    const { call, principal, upstream } = visit;
+    checkModern(call.headers, message);
+    const era = await eras.of(principal, upstream);
+    const toolCall = begin(visit, [message]);
+    if (era.modern)
+      return passModern(passage(visit, [message], body, toolCall), () => eras.doubt(principal, upstream));
+    throw new Refusal('not_implemented', { code: -32000, message: 'This server is older than its client.' });
+  }
+
+  async function initialize(visit: Visit, message: Request, body: Buffer): Promise<void> {
+    const { principal, upstream } = visit;
+    const era = await eras.of(principal, upstream);
+    if (!era.legacy)
+      throw new Refusal('not_implemented', {
+        code: -32000,
+        message: 'This server is newer than its client.',
+      });
+    passInitialize(passage(visit, [message], body, null), id => {
+      const sealed = sessionIds.mint(principal, upstream, 'pass', id);
+      return { sealed, ticket: sessionIds.open(sealed, principal, upstream) };
+    });
+  }
+
+  /** What comes in a legacy session: messages, its own stream (GET) or its end (DELETE). */
+  async function inSession(
+    visit: Visit,
+    messages: readonly Message[] = [],
+    body: Buffer | null = null,
+    sealed = visit.call.headers['mcp-session-id'],
+  ): Promise<void> {
+    if (typeof sealed !== 'string') throw methodNotAllowed('POST');
+    const ticket = sessionIds.open(sealed, visit.principal, visit.upstream);
+    passLegacy(passage(visit, messages, body, begin(visit, messages)), ticket, sealed);
+  }
+
+  /** Each tool call is allowed, and remembered. @throws Refusal */
+  function begin(
+    { call, principal, upstream, mayCall }: Visit,
+    messages: readonly Message[],
+  ): ToolCall | null {
+    const caller = { principal, upstream, address: deps.addressOf(call) };
+    const calls = messages
+      .filter(isToolCall)
+      .map(request => ({ request, toolCall: toolCalls.begin(caller, request) }));
+    for (const { request, toolCall } of calls) {
+      const tool = String(request.params?.['name']);
+      if (mayCall === null || mayCall(tool)) continue;
+      toolCall.end('refused');
+      throw toolDenied(request.id, tool, upstream.id);
+    }
+    if (calls.length === 0) return null;
+    return {
+      end: outcome => {
+        for (const { toolCall } of calls) toolCall.end(outcome);
+      },
+    };
+  }
+
+  return {
+    via: (call, principal, upstream, way) => ({
+      send(request, receiver) {
+        const mayCall = toolsOf(principal, upstream.mcp?.tools);
+        const visit = { call, principal, upstream, way, request, receiver, mayCall };
+        serve(visit).catch((error: unknown) => new Answer(receiver).break(asAppError(error)));
+      },
+    }),
+  };
+}
+
+const isToolCall = (message: Message): message is Request =>
+  isRequest(message) && message.method === 'tools/call';
+
+const passage = (
+  visit: Visit,
+  messages: readonly Message[],
+  body: Buffer | null,
+  toolCall: ToolCall | null,
+): Passage => ({
+  ...visit,
+  messages,
+  body,
+  toolCall,
+});

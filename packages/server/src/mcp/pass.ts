@@ -1,0 +1,113 @@
+import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
+import { isObject, isRequest, type Message, type Request } from './json-rpc.ts';
+import { PassedResponse, type Passing } from './passed-response.ts';
+import { CODE, MODERN_ERRORS } from './protocol.ts';
+import { openEventId, type SessionTicket, signEventId } from './session-id.ts';
+import { outcomeOf, type ToolCall } from './tool-calls.ts';
+import { withoutDenied } from './tool-list.ts';
+import type { MayCall } from './tool-rules.ts';
+
+/** Of a request to a server that speaks what the client speaks: what is sent on, and what is looked at on the way back. */
+export interface Passage {
+  readonly request: OutboundRequest;
+  /** The whole body, already read; null where there is none. */
+  readonly body: Buffer | null;
+  readonly messages: readonly Message[];
+  readonly way: Transport;
+  readonly receiver: ResponseReceiver;
+  readonly mayCall: MayCall;
+  readonly toolCall: ToolCall | null;
+}
+
+/** Not said by the modern era, and ours in the other. */
+const OURS = new Set(['mcp-session-id', 'last-event-id', 'content-length']);
+
+const headersWithout = (headers: readonly string[], names: ReadonlySet<string>): string[] =>
+  headers.filter((_text, at) => !names.has(headers[at - (at % 2)]!));
+
+/** Modern to modern: the bytes as they are. @param doubt called when the answer is none of a modern server's */
+export function passModern(passage: Passage, doubt: () => void): void {
+  const { request, body, receiver, way } = passage;
+  const passing = watched(passage, (status, last) => {
+    if ((status === 400 || status === 404 || status === 405) && !isModernError(last)) doubt();
+  });
+  way.send(
+    { ...request, headers: headersWithout(request.headers, OURS), body },
+    new PassedResponse(receiver, passing),
+  );
+}
+
+/** Legacy to legacy: the back's session stands behind ours, and its events' ids are signed. */
+export function passLegacy(passage: Passage, ticket: SessionTicket, sealed: string): void {
+  const { request, body, receiver, way } = passage;
+  const headers = headersWithout(request.headers, OURS);
+  if (ticket.id !== null) headers.push('mcp-session-id', ticket.id);
+  const last = lastEventId(request.headers);
+  if (last !== null) headers.push('last-event-id', openEventId(ticket, last));
+  const passing: Passing = {
+    ...watched(passage),
+    eventId: id => signEventId(ticket, id),
+    head: (_status, given) => ({
+      ...given,
+      ...(given['mcp-session-id'] === undefined ? {} : { 'mcp-session-id': sealed }),
+    }),
+  };
+  way.send({ ...request, headers, body }, new PassedResponse(receiver, passing));
+}
+
+/** `initialize` to a legacy server. @param opened makes our id of the server's, which may have none */
+export function passInitialize(
+  passage: Passage,
+  opened: (id: string | null) => { ticket: SessionTicket; sealed: string },
+): void {
+  const { request, body, receiver, way } = passage;
+  let ticket: SessionTicket | null = null;
+  const passing: Passing = {
+    head(status, given) {
+      const { 'mcp-session-id': id, ...rest } = given;
+      if (status !== 200) return rest;
+      const session = opened(typeof id === 'string' ? id : null);
+      ticket = session.ticket;
+      return { ...rest, 'mcp-session-id': session.sealed };
+    },
+    eventId: id => (ticket === null ? id : signEventId(ticket, id)),
+  };
+  way.send(
+    { ...request, headers: headersWithout(request.headers, OURS), body },
+    new PassedResponse(receiver, passing),
+  );
+}
+
+function watched(
+  { messages, request, mayCall, toolCall }: Passage,
+  failed?: (status: number, last: unknown) => void,
+): Passing {
+  // A stream of its own may bring the answer to an earlier request once more.
+  const lists = request.method === 'GET' || messages.some(isList);
+  return {
+    ...(mayCall !== null && lists && { map: (message: unknown) => withoutDenied(message, mayCall) }),
+    ...((toolCall !== null || failed !== undefined) && {
+      ended(how: 'whole' | 'broken' | 'abandoned', status: number, last: unknown) {
+        if (how === 'whole' && status >= 400) failed?.(status, last);
+        if (how !== 'whole') toolCall?.end(how);
+        else if (status >= 400) toolCall?.end('error');
+        else toolCall?.end(isObject(last) ? outcomeOf(last) : 'ok');
+      },
+    }),
+  };
+}
+
+const isList = (message: Message): message is Request =>
+  isRequest(message) && message.method === 'tools/list';
+
+function isModernError(last: unknown): boolean {
+  const error = isObject(last) ? last['error'] : undefined;
+  if (!isObject(error)) return false;
+  const code = error['code'] as number;
+  return MODERN_ERRORS.has(code) || code === CODE.unknownMethod || code === CODE.invalidParams;
+}
+
+function lastEventId(headers: readonly string[]): string | null {
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] === 'last-event-id') return headers[at + 1]!;
+  return null;
+}

@@ -1,0 +1,149 @@
+import type { Flow, ResponseReceiver } from '../terms/transport.ts';
+import { isObject, parseJson } from './json-rpc.ts';
+import { MAX_MESSAGE } from './protocol.ts';
+import { SseReader, sseText } from './sse.ts';
+
+type Headers = Record<string, string | string[] | undefined>;
+
+/** How many bytes of an answer are looked at for how a call went; of a larger one it is not known. */
+const LOOKED_AT = 64 * 1024;
+
+/** What is done to a response on its way. All of it is optional, and what is not asked for costs nothing. */
+export interface Passing {
+  head?(status: number, headers: Headers): Headers;
+  /** Each JSON-RPC message, or list of them, as the client is to get it. */
+  map?(message: unknown): unknown;
+  /** Each event's id, as the client is to get it. */
+  eventId?(id: string): string;
+  /** Once, when it is over; `last` is the last message, where it was small enough to look at. */
+  ended?(how: 'whole' | 'broken' | 'abandoned', status: number, last: unknown): void;
+}
+
+/** A server's response on its way to the client: as it comes, but for what has to be changed in it. */
+export class PassedResponse implements ResponseReceiver {
+  readonly #to: ResponseReceiver;
+  readonly #passing: Passing;
+  #status = 0;
+  #form: 'bytes' | 'json' | 'events' = 'bytes';
+  #isStream = false;
+  #whole: Buffer[] = [];
+  #size = 0;
+  #reader: SseReader | null = null;
+  #flow: Flow | null = null;
+  #over = false;
+
+  constructor(to: ResponseReceiver, passing: Passing) {
+    this.#to = to;
+    this.#passing = passing;
+  }
+
+  begin(flow: Flow): boolean {
+    this.#flow = flow;
+    const wanted = this.#to.begin({
+      pause: () => flow.pause(),
+      resume: () => flow.resume(),
+      abort: reason => {
+        this.#end('abandoned');
+        flow.abort(reason);
+      },
+    });
+    if (!wanted) this.#end('abandoned');
+    return wanted;
+  }
+
+  head(status: number, headers: Headers): void {
+    this.#status = status;
+    const { map, eventId } = this.#passing;
+    const type = String(headers['content-type'] ?? '');
+    this.#isStream = /^text\/event-stream\b/i.test(type);
+    const coded = headers['content-encoding'] !== undefined;
+    if (!coded && this.#isStream && (map !== undefined || eventId !== undefined)) this.#form = 'events';
+    else if (!coded && map !== undefined && /\bjson\b/i.test(type)) this.#form = 'json';
+    // Nobody asked it to compress, and what cannot be read cannot be kept from who may not see it.
+    if (coded && map !== undefined) {
+      this.#flow?.abort(new Error('the server compressed an answer that has to be read'));
+      return;
+    }
+    let out: Headers = { ...headers };
+    if (this.#form !== 'bytes') delete out['content-length'];
+    if (this.#isStream) out['x-accel-buffering'] = 'no';
+    if (this.#form === 'events')
+      this.#reader = new SseReader(event => this.#to.data(Buffer.from(this.#changed(event))));
+    out = this.#passing.head?.(status, out) ?? out;
+    this.#to.head(status, out);
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#form === 'bytes') {
+      if (this.#passing.ended !== undefined) this.#look(chunk);
+      this.#to.data(chunk);
+    } else if (this.#form === 'events') {
+      if (this.#passing.ended !== undefined) this.#look(chunk);
+      this.#tried(() => this.#reader!.push(chunk));
+    } else {
+      this.#whole.push(chunk);
+      this.#size += chunk.length;
+      if (this.#size > MAX_MESSAGE)
+        this.#flow?.abort(new Error('the server sent a message larger than 16 MiB'));
+    }
+  }
+
+  end(trailers: Headers): void {
+    if (this.#form === 'json') {
+      const text = Buffer.concat(this.#whole).toString('utf8');
+      const message = parseJson(text);
+      // What is no JSON is not shown: what should have been hidden could be in it.
+      const body = message === undefined ? '' : JSON.stringify(this.#passing.map!(message));
+      if (body !== '') this.#to.data(Buffer.from(body));
+    }
+    this.#end('whole');
+    this.#to.end(trailers);
+  }
+
+  error(error: Error): void {
+    this.#end('broken');
+    this.#to.error(error);
+  }
+
+  #changed(event: Parameters<typeof sseText>[0]): string {
+    const { map, eventId } = this.#passing;
+    const message = map === undefined || event.data === '' ? undefined : parseJson(event.data);
+    return sseText({
+      ...event,
+      id: event.id === undefined || event.id === '' ? event.id : (eventId?.(event.id) ?? event.id),
+      data: message === undefined ? event.data : JSON.stringify(map!(message)),
+    });
+  }
+
+  #tried(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#flow?.abort(error as Error);
+    }
+  }
+
+  #look(chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size <= LOOKED_AT) this.#whole.push(chunk);
+    else this.#whole.length = 0;
+  }
+
+  #end(how: 'whole' | 'broken' | 'abandoned'): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#passing.ended?.(how, this.#status, how === 'whole' ? this.#last() : undefined);
+  }
+
+  #last(): unknown {
+    if (this.#whole.length === 0) return undefined;
+    const all = Buffer.concat(this.#whole);
+    if (!this.#isStream) return parseJson(all.toString('utf8'));
+    let last: unknown;
+    new SseReader(({ data }) => {
+      const message = parseJson(data);
+      if (isObject(message)) last = message;
+    }).push(all);
+    return last;
+  }
+}

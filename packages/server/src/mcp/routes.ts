@@ -1,0 +1,47 @@
+import { AppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { Call, Destination, Forward } from './call.ts';
+import type { Mcp } from './mcp.ts';
+
+const PREFIX = '/mcp';
+/** `/mcp/{upstream}`; a tunnel's id is `{user}/{name}`. */
+const NAMED = /^\/mcp\/([A-Za-z0-9][A-Za-z0-9._@-]{0,99}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?)$/;
+
+/** `/mcp/{upstream}`: any MCP client, to any MCP server. */
+export function mcpRoutes(deps: {
+  mcp: Mcp;
+  forward: Forward;
+  upstreams: { find(id: string): Upstream | undefined };
+  publicUrl: URL;
+  answer(call: Call, error: AppError): void;
+}) {
+  const surface = { route: '/mcp/{upstream}', answer: deps.answer };
+
+  const find = (call: Call, principal: Principal): Destination => {
+    const id = NAMED.exec(call.path)?.[1];
+    const upstream = id === undefined ? undefined : deps.upstreams.find(id);
+    if (upstream?.kind !== 'mcp')
+      throw new AppError('not_found', 'There is no such MCP server here; the home page lists yours.');
+    return {
+      upstream,
+      path: `${upstream.url.pathname}${call.query}`,
+      via: way => deps.mcp.via(call, principal, upstream, way),
+    };
+  };
+
+  return {
+    prefix: PREFIX,
+    handle(call: Call): void {
+      refuseOrigin(call, deps.publicUrl);
+      deps.forward.handle(call, principal => find(call, principal), surface);
+    },
+    refuse: deps.answer,
+  };
+}
+
+/** Streamable HTTP, "Security & Endpoint" 1: whatever a browser shows there that is not this gateway's own origin. */
+function refuseOrigin({ headers: { origin } }: Call, publicUrl: URL): void {
+  if (origin === undefined || origin === publicUrl.origin) return;
+  throw new AppError('csrf', `Another site asked for this. Browsers may ask from ${publicUrl.origin} only.`);
+}
