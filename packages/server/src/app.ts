@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { joinCheck } from './app-check.ts';
+import { joinMcp } from './app-mcp.ts';
 import { joinSignIn } from './app-sign-in.ts';
 import { joinTunnels } from './app-tunnels.ts';
 import { type AuditTrail, createAudit } from './audit/audit.ts';
@@ -58,7 +59,7 @@ import { signInRoutes } from './identity/sign-in-routes.ts';
 import { createStanding } from './identity/standing.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import { createUserStore } from './identity/user-store.ts';
-import { createMcpEndpoint } from './mcp/endpoint.ts';
+
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
@@ -411,7 +412,7 @@ export async function createApp(deps: {
   const server = createHttpServer({
     routes: [
       check,
-      createMcpEndpoint({
+      joinMcp({
         forward,
         upstreams: destinations,
         vault,

@@ -1,7 +1,6 @@
 import type { Flow, ResponseReceiver } from '../terms/transport.ts';
 import type { Message } from './json-rpc.ts';
 import { failure } from './json-rpc.ts';
-import { CODE } from './protocol.ts';
 import type { Refusal } from './refusal.ts';
 import { KEEP_ALIVE, KEEP_ALIVE_EVERY, type SseEvent, sseText } from './sse.ts';
 
@@ -143,6 +142,3 @@ export class Answer {
     if (this.#alive !== null) clearInterval(this.#alive);
   }
 }
-
-/** An error that has no code of its own in the protocol. */
-export const refusedWith = (message: string, code: number = CODE.refused) => ({ code, message });

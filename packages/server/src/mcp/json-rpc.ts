@@ -32,8 +32,6 @@ export interface Response {
 export type Message = Request | Notification | Response;
 
 export const isRequest = (message: Message): message is Request => 'method' in message && 'id' in message;
-export const isNotification = (message: Message): message is Notification =>
-  'method' in message && !('id' in message);
 export const isResponse = (message: Message): message is Response => !('method' in message);
 
 /** An object that may be a message of JSON-RPC 2.0 (sections 4 and 5); null for anything else. */
@@ -75,7 +73,4 @@ export function metaOf(holder: Params | undefined): Params {
 
 export const request = (id: Id, method: string, params?: Params): Request =>
   params === undefined ? { jsonrpc: '2.0', id, method } : { jsonrpc: '2.0', id, method, params };
-export const notification = (method: string, params?: Params): Notification =>
-  params === undefined ? { jsonrpc: '2.0', method } : { jsonrpc: '2.0', method, params };
-export const result = (id: Id, value: Params): Response => ({ jsonrpc: '2.0', id, result: value });
 export const failure = (id: Id | null, error: RpcError): Response => ({ jsonrpc: '2.0', id, error });

@@ -4,9 +4,6 @@
 export const MODERN = '2026-07-28';
 /** With `initialize` and sessions; newest first. */
 export const LEGACY = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
-/** Said by no header at all (2025-06-18, Transports, "Protocol Version Header"). */
-export const UNSAID = '2025-03-26';
-
 export const isLegacyVersion = (version: unknown): version is string =>
   LEGACY.some(known => known === version);
 

@@ -44,13 +44,6 @@ export const unsupportedVersion = (
     id,
   );
 
-export const unknownMethod = (id: Id | null, method: string): Refusal =>
-  new Refusal(
-    'not_found',
-    { code: CODE.unknownMethod, message: `Method not found: ${method.slice(0, 100)}` },
-    id,
-  );
-
 /** Whoever else's it is, or whether it ever was: one answer (wire rule "Isolation"). */
 export const noSession = (id: Id | null = null): Refusal =>
   new Refusal('not_found', { code: CODE.noSession, message: 'Session not found: initialize again.' }, id);

@@ -1,0 +1,37 @@
+import { type BackHttpDeps, createBackHttp } from './mcp/back-http.ts';
+import type { Call, Forward } from './mcp/call.ts';
+import { createEras } from './mcp/eras.ts';
+import { createMcp, type McpDeps } from './mcp/mcp.ts';
+import { mcpRoutes } from './mcp/routes.ts';
+import { createSessionIds } from './mcp/session-id.ts';
+import { createToolCalls } from './mcp/tool-calls.ts';
+import type { Bus } from './platform/bus.ts';
+import type { AppError } from './platform/errors.ts';
+import type { Runtime } from './platform/runtime.ts';
+import type { Audit } from './terms/audit.ts';
+import type { Sealer } from './terms/sealer.ts';
+import type { Upstream } from './terms/upstream.ts';
+
+export interface JoinMcpDeps extends BackHttpDeps, Pick<McpDeps, 'addressOf'> {
+  forward: Forward;
+  upstreams: { find(id: string): Upstream | undefined };
+  sealer: Sealer;
+  audit: Audit;
+  bus: Pick<Bus, 'subscribe'>;
+  runtime: Runtime;
+  publicUrl: URL;
+  /** Renders an error as a response of JSON-RPC. */
+  answerRpc(call: Call, error: AppError): void;
+}
+
+/** The MCP endpoint, all of it: what serves `/mcp/…`. */
+export function joinMcp(deps: JoinMcpDeps) {
+  const back = createBackHttp(deps);
+  const mcp = createMcp({
+    eras: createEras({ ...deps, back }),
+    sessionIds: createSessionIds(deps),
+    toolCalls: createToolCalls(deps),
+    addressOf: deps.addressOf,
+  });
+  return mcpRoutes({ ...deps, mcp, answer: deps.answerRpc });
+}
