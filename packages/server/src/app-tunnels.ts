@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { UpgradeRoute } from './http/upgrades.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import type { Db } from './platform/db/db.ts';
 import type { Metrics } from './platform/metrics.ts';
 import type { Transport } from './terms/transport.ts';
 import type { Upstream } from './terms/upstream.ts';
+import { tunnelRoutes } from './tunnels/routes.ts';
 import { createTunnelStore } from './tunnels/tunnel-store.ts';
 import { createTunnels, type Tunnels, type TunnelsDeps } from './tunnels/tunnels.ts';
 
@@ -16,6 +18,7 @@ export interface JoinedTunnels {
   readonly destinations: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
   transportTo(upstream: Upstream): Transport;
   readonly upgrades: readonly UpgradeRoute[];
+  readonly routes: FastifyPluginAsyncZod;
 }
 
 export function joinTunnels(
@@ -45,5 +48,6 @@ export function joinTunnels(
     },
     transportTo: upstream => tunnels.transportTo(upstream) ?? ways.to(upstream),
     upgrades: [{ prefix: TUNNEL_PATH, upgrade: tunnels.upgrade }],
+    routes: tunnelRoutes(tunnels),
   };
 }

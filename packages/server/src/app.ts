@@ -264,7 +264,7 @@ export async function createApp(deps: {
       ? null
       : opening.use(openTracing({ ...config.otlp, version: manifest.version }, { metrics, runtime, log }));
   const standing = createStanding({ users, sessions, keys, runtime });
-  const { tunnels, destinations, transportTo, upgrades } = joinTunnels({
+  const joined = joinTunnels({
     db,
     authenticate,
     guard,
@@ -280,6 +280,7 @@ export async function createApp(deps: {
     runtime,
     log,
   });
+  const { tunnels, destinations, transportTo, upgrades } = joined;
   opening.use(tunnels);
   const forward = createForward({
     identity: { authenticate },
@@ -404,6 +405,7 @@ export async function createApp(deps: {
         openCalls: forward.open,
         audit,
       }),
+      joined.routes,
       auditRoutes({ store: auditStore }),
     ],
   });

@@ -154,6 +154,9 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     streamEvents: [{ status: 200 }, signedIn],
 
     listMyUpstreams: [{ status: 200, as: 'alice' }],
+    listTunnels: [{ status: 200 }, { status: 401, as: 'nobody' }],
+    changeTunnel: [{ status: 404, path: { id: 'tun_none' }, json: {} }],
+    removeTunnel: [{ status: 404, path: { id: 'tun_none' } }],
     listUpstreams: [{ status: 200 }, adminOnly],
     createUpstream: [
       { status: 201, json: spare },

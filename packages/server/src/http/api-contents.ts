@@ -97,6 +97,19 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     tag: 'upstreams',
     summary: 'What I may use, and its state for me',
   },
+  'GET /api/v1/tunnels': { id: 'listTunnels', tag: 'upstreams', summary: 'My tunnels; an admin: all' },
+  'PATCH /api/v1/tunnels/{id}': {
+    id: 'changeTunnel',
+    tag: 'upstreams',
+    summary: 'With whom it is shared; its plain name',
+    refusals: [403, 404, 409],
+  },
+  'DELETE /api/v1/tunnels/{id}': {
+    id: 'removeTunnel',
+    tag: 'upstreams',
+    summary: 'Disconnects it and forgets it',
+    refusals: [403, 404],
+  },
   'GET /api/v1/upstreams': { id: 'listUpstreams', tag: 'upstreams', summary: 'All upstreams' },
   'POST /api/v1/upstreams': { id: 'createUpstream', tag: 'upstreams', summary: 'Adds one', refusals: [409] },
   'PUT /api/v1/upstreams/{id}': {

@@ -21,6 +21,7 @@ import { createHandles } from './handles.ts';
 import { createRegistry, type Entry, type Registry } from './registry.ts';
 import { createRevocation } from './revocation.ts';
 import { mayBring } from './scope.ts';
+import { createSharing, type Sharing } from './sharing.ts';
 import { StdioLine } from './stdio-line.ts';
 import { createTally } from './tally.ts';
 import type { TunnelStore } from './tunnel-store.ts';
@@ -51,6 +52,9 @@ export interface TunnelsDeps {
 
 export interface Tunnels extends AsyncDisposable {
   readonly registry: Registry;
+  readonly sharing: Sharing;
+  /** What a client of it is pointed at. */
+  urlOf(entry: Entry): string;
   /** Takes an agent's WebSocket. @throws AppError with nothing accepted yet */
   upgrade(arrival: Arrival): Promise<void>;
   /** Takes an agent's byte stream from wherever it comes; its principal was let in. */
@@ -75,7 +79,10 @@ export interface Tunnels extends AsyncDisposable {
 export function createTunnels(deps: TunnelsDeps): Tunnels {
   const { store, bus, audit, runtime, log, publicUrl } = deps;
   const registry = createRegistry({ store, bus, now: () => runtime.now() });
-  const handleOf = createHandles({ store, taken: deps.taken });
+  const handleOf = createHandles({
+    store,
+    taken: name => deps.taken(name) || registry.find(name) !== undefined,
+  });
   const accept = createAcceptor(runtime);
   const connections = new Map<Connection, Guest>();
   const admission = createAdmission({ ...deps, connections });
@@ -146,7 +153,7 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       if (before === undefined) continue;
       entries.push(entry);
       if (before !== null && before !== connection) fence(before);
-      answers.push({ name: server.name, ...placeOf(entry), problem: null });
+      answers.push({ name: server.name, id: entry.upstream.id, url: urlOf(entry), problem: null });
     }
     return answers;
   }
@@ -157,13 +164,15 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     void before.bye('replaced', 'a newer connection of an agent serves the same names');
   }
 
-  function placeOf({ upstream }: Entry): { id: string; url: string } {
+  function urlOf({ upstream }: Entry): string {
     const prefix = upstream.kind === 'mcp' ? 'mcp' : upstream.kind === 'terminal' ? 'terminals' : 'u';
-    return { id: upstream.id, url: `${publicUrl.origin}/${prefix}/${upstream.id}` };
+    return `${publicUrl.origin}/${prefix}/${upstream.id}`;
   }
 
   return {
     registry,
+    sharing: createSharing({ store, registry, taken: deps.taken, audit }),
+    urlOf,
     welcome,
 
     async upgrade(arrival) {
