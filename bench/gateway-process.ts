@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { Candidate } from './candidates/candidates.ts';
 import { CANDIDATE_CORE, freePort, listening, start } from './processes.ts';
 
-const SERVER = join(import.meta.dirname, '../packages/server/src');
+const SERVER = join(import.meta.dirname, '../packages/server');
 const UPSTREAM = 'bench';
 
 /** @returns why the whole gateway cannot be started, or null */
 export function gatewayMissing(): string | null {
-  return existsSync(join(SERVER, 'app.ts')) ? null : 'packages/server/src/app.ts is not there';
+  return existsSync(join(SERVER, 'src/app.ts')) ? null : 'packages/server/src/app.ts is not there';
 }
 
 /** A folder with all that `sallyport serve` needs: database, key and configuration, one user signed in with a grant. */
@@ -31,7 +31,11 @@ export async function seedGateway(upstreamPort: number, folder: string): Promise
   const file = join(folder, 'sallyport.yaml');
   // JSON is YAML.
   await writeFile(file, JSON.stringify(configuration(port, upstreamPort, folder, PROVIDER)), { mode: 0o600 });
-  return { port, cookie, command: [process.execPath, join(SERVER, 'main.ts'), 'serve', '--config', file] };
+  return {
+    port,
+    cookie,
+    command: [process.execPath, join(SERVER, 'bin/sallyport.js'), 'serve', '--config', file],
+  };
 }
 
 /** The whole gateway as a user runs it: the session's cookie is checked, a grant behind it opened, its token sent, all of it counted and audited. */

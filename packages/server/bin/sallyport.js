@@ -2,6 +2,7 @@
 // Plain JavaScript that an old Node understands: it finds the Node that can run the rest. See decisions/0001.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST = [24, 12];
@@ -10,9 +11,12 @@ const main = new URL('../src/main.ts', import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
+  // What was compiled once is not compiled again: it halves the start. Never in a folder that others may write to.
+  const cache = nearest('node_modules');
+  if (cache !== null) module.enableCompileCache?.(`${cache}/.cache/sallyport`);
   await import(main.href);
 } else {
-  const own = ownNode();
+  const own = nearest('node_modules/node/bin/node');
   if (own === null) {
     process.stderr.write(
       `Sallyport needs Node ${OLDEST.join('.')} or newer, and this is ${process.versions.node}.\n` +
@@ -20,7 +24,9 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
     );
     process.exitCode = 1;
   } else {
-    const child = spawn(own, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' });
+    const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+      stdio: 'inherit',
+    });
     // The terminal sends SIGINT to both; SIGTERM comes to this process alone.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));
@@ -31,11 +37,11 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
   }
 }
 
-/** The project's own Node, a devDependency, from this folder upwards. */
-function ownNode() {
+/** Something in this folder or one above it: the project's own Node, a devDependency, lies with all others. */
+function nearest(path) {
   for (let folder = new URL('../', import.meta.url); ; folder = new URL('../', folder)) {
-    const node = fileURLToPath(new URL('node_modules/node/bin/node', folder));
-    if (existsSync(node)) return node;
+    const found = fileURLToPath(new URL(path, folder));
+    if (existsSync(found)) return found;
     if (folder.pathname === '/' || new URL('../', folder).href === folder.href) return null;
   }
 }
