@@ -1,7 +1,11 @@
 import { type BackHttpDeps, createBackHttp } from './mcp/back-http.ts';
 import type { Call, Forward } from './mcp/call.ts';
 import { createEras } from './mcp/eras.ts';
+import { openHttpLink } from './mcp/http-link.ts';
+import { createLegacyPool } from './mcp/legacy-pool.ts';
 import { createMcp, type McpDeps } from './mcp/mcp.ts';
+import { createModernOnLegacy } from './mcp/modern-on-legacy.ts';
+import { createRequestStates } from './mcp/request-state.ts';
 import { mcpRoutes } from './mcp/routes.ts';
 import { createSessionIds } from './mcp/session-id.ts';
 import { createToolCalls } from './mcp/tool-calls.ts';
@@ -26,8 +30,15 @@ export interface JoinMcpDeps extends BackHttpDeps, Pick<McpDeps, 'addressOf'> {
 
 /** The MCP endpoint, all of it: what serves `/mcp/…`. */
 export function joinMcp(deps: JoinMcpDeps) {
+  const { runtime } = deps;
   const back = createBackHttp(deps);
+  const pool = createLegacyPool({
+    ...deps,
+    open: (who, to, listener) => openHttpLink({ back, runtime, who, to }, listener),
+  });
+  const states = createRequestStates(deps);
   const mcp = createMcp({
+    modernOnLegacy: createModernOnLegacy({ pool, states, runtime }),
     eras: createEras({ ...deps, back }),
     sessionIds: createSessionIds(deps),
     toolCalls: createToolCalls(deps),

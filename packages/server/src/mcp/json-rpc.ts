@@ -73,4 +73,7 @@ export function metaOf(holder: Params | undefined): Params {
 
 export const request = (id: Id, method: string, params?: Params): Request =>
   params === undefined ? { jsonrpc: '2.0', id, method } : { jsonrpc: '2.0', id, method, params };
+export const notification = (method: string, params?: Params): Notification =>
+  params === undefined ? { jsonrpc: '2.0', method } : { jsonrpc: '2.0', method, params };
+export const result = (id: Id, value: Params): Response => ({ jsonrpc: '2.0', id, result: value });
 export const failure = (id: Id | null, error: RpcError): Response => ({ jsonrpc: '2.0', id, error });

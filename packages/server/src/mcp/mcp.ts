@@ -6,6 +6,7 @@ import { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { Eras } from './eras.ts';
 import { isRequest, type Message, type Request } from './json-rpc.ts';
+import type { ModernOnLegacy } from './modern-on-legacy.ts';
 import { checkModern, isModern } from './modern-request.ts';
 import { type Passage, passInitialize, passLegacy, passModern } from './pass.ts';
 import { isLegacyVersion } from './protocol.ts';
@@ -30,6 +31,7 @@ export interface McpDeps {
   eras: Eras;
   sessionIds: SessionIds;
   toolCalls: ToolCalls;
+  modernOnLegacy: ModernOnLegacy;
   addressOf(call: Call): string;
 }
 
@@ -74,7 +76,12 @@ export function createMcp(deps: McpDeps): Mcp {
     const toolCall = begin(visit, [message]);
     if (era.modern)
       return passModern(passage(visit, [message], body, toolCall), () => eras.doubt(principal, upstream));
-    throw new Refusal('not_implemented', { code: -32000, message: 'This server is older than its client.' });
+    try {
+      await deps.modernOnLegacy(visit, message, toolCall);
+    } catch (error) {
+      toolCall?.end('refused');
+      throw error;
+    }
   }
 
   async function initialize(visit: Visit, message: Request, body: Buffer): Promise<void> {

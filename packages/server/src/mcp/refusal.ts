@@ -44,6 +44,35 @@ export const unsupportedVersion = (
     id,
   );
 
+export const unknownMethod = (id: Id | null, method: string): Refusal =>
+  new Refusal(
+    'not_found',
+    { code: CODE.unknownMethod, message: `Method not found: ${method.slice(0, 100)}` },
+    id,
+  );
+
+/** A `requestState` that is not one of ours, or another's: as if it did not exist. */
+export const noState = (id: Id | null): Refusal =>
+  new Refusal('not_found', { code: CODE.invalidParams, message: 'There is no such requestState.' }, id);
+
+/** One of ours that is spent, expired, of another request, or of a gateway that was restarted since. We never run a call a second time ourselves. */
+export const stateGone = (id: Id | null): Refusal =>
+  bad(
+    CODE.invalidParams,
+    'What this requestState stands for is over: make the call again, without requestState and inputResponses.',
+    id,
+  );
+
+export const tooMany = (what: string): Refusal =>
+  new Refusal(
+    'unavailable',
+    { code: CODE.refused, message: `There are too many ${what} open; end some, or wait.` },
+    null,
+    {
+      'retry-after': '5',
+    },
+  );
+
 /** Whoever else's it is, or whether it ever was: one answer (wire rule "Isolation"). */
 export const noSession = (id: Id | null = null): Refusal =>
   new Refusal('not_found', { code: CODE.noSession, message: 'Session not found: initialize again.' }, id);

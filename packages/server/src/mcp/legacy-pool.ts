@@ -1,0 +1,98 @@
+import type { Bus } from '../platform/bus.ts';
+import { sha256 } from '../platform/crypto.ts';
+import type { Runtime } from '../platform/runtime.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { Params } from './json-rpc.ts';
+import { LegacyBack } from './legacy-back.ts';
+import type { Link, LinkListener } from './link.ts';
+import { tooMany } from './refusal.ts';
+import { sorted } from './request-state.ts';
+
+/** A session that nobody uses is ended after so long, milliseconds. */
+const IDLE = 5 * 60_000;
+/** In one process, and of one principal. */
+const MOST = 2_000;
+const MOST_OF_ONE = 20;
+
+interface Kept {
+  readonly back: LegacyBack;
+  readonly begun: Promise<void>;
+  readonly userId: string;
+  readonly upstreamId: string;
+  usedAt: number;
+}
+
+/** Sessions at legacy servers: one for a principal, a server, and what the principal's client can do. */
+export interface LegacyPool extends AsyncDisposable {
+  /** @throws AppError where the server takes no session; Refusal where there are too many */
+  session(principal: Principal, upstream: Upstream, capabilities: Params): Promise<LegacyBack>;
+  /** Ends those that nobody used for long. */
+  sweep(): void;
+}
+
+export function createLegacyPool(deps: {
+  open(principal: Principal, upstream: Upstream, listener: LinkListener): Link;
+  runtime: Pick<Runtime, 'monotonic'>;
+  bus: Pick<Bus, 'subscribe'>;
+}): LegacyPool {
+  const { runtime } = deps;
+  const all = new Map<string, Kept>();
+  const unsubscribe = deps.bus.subscribe(notice => {
+    if (notice.topic === 'upstream-changed') end(kept => kept.upstreamId === notice.upstreamId);
+    // Their calls are looked at one by one (forward's); what is left over belongs to nobody.
+    if (notice.topic === 'user-changed') end(kept => kept.userId === notice.userId && kept.back.busy === 0);
+  });
+
+  function end(which: (kept: Kept) => boolean): void {
+    for (const kept of [...all.values()]) if (which(kept)) kept.back.close();
+  }
+
+  function sweep(): void {
+    const now = runtime.monotonic();
+    end(({ back, usedAt }) => back.busy === 0 && now - usedAt > IDLE);
+  }
+
+  function make(key: string, principal: Principal, upstream: Upstream, capabilities: Params): Kept {
+    makeRoom(principal);
+    const back = new LegacyBack(listener => deps.open(principal, upstream, listener));
+    const begun = back.begin(capabilities);
+    const kept = {
+      back,
+      begun,
+      userId: principal.userId,
+      upstreamId: upstream.id,
+      usedAt: runtime.monotonic(),
+    };
+    all.set(key, kept);
+    back.onClosed(() => {
+      if (all.get(key) === kept) all.delete(key);
+    });
+    begun.catch(() => {});
+    return kept;
+  }
+
+  function makeRoom({ userId }: Principal): void {
+    const own = [...all.values()].filter(kept => kept.userId === userId);
+    const crowded = own.length >= MOST_OF_ONE ? own : all.size >= MOST ? [...all.values()] : null;
+    if (crowded === null) return;
+    const idle = crowded.filter(({ back }) => back.busy === 0).toSorted((a, b) => a.usedAt - b.usedAt)[0];
+    if (idle === undefined) throw tooMany('sessions');
+    idle.back.close();
+  }
+
+  return {
+    async session(principal, upstream, capabilities) {
+      const key = `${principal.userId}\n${upstream.id}\n${sha256(JSON.stringify(sorted(capabilities)))}`;
+      const kept = all.get(key) ?? make(key, principal, upstream, capabilities);
+      kept.usedAt = runtime.monotonic();
+      await kept.begun;
+      return kept.back;
+    },
+    sweep,
+    async [Symbol.asyncDispose]() {
+      unsubscribe();
+      end(() => true);
+    },
+  };
+}

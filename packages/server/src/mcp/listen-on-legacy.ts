@@ -1,0 +1,86 @@
+import { Answer } from './answer.ts';
+import { isObject, type Notification, notification, type Params, type Request, result } from './json-rpc.ts';
+import type { LegacyBack } from './legacy-back.ts';
+import type { Visit } from './mcp.ts';
+import { META } from './protocol.ts';
+
+const CHANGES = {
+  toolsListChanged: ['tools', 'notifications/tools/list_changed'],
+  promptsListChanged: ['prompts', 'notifications/prompts/list_changed'],
+  resourcesListChanged: ['resources', 'notifications/resources/list_changed'],
+} as const;
+
+/** How many listeners want to hear of a resource, by session. */
+const counts = new WeakMap<LegacyBack, Map<string, number>>();
+
+/** `subscriptions/listen` at a legacy server: its list changes, and its resources' updates by `resources/subscribe`. */
+export function listenOnLegacy(visit: Visit, { id, params }: Request, back: LegacyBack): void {
+  const wanted = isObject(params?.['notifications']) ? params['notifications'] : {};
+  const { capabilities } = back.introduction;
+  const able = (name: string, what: string) =>
+    isObject(capabilities[name]) && capabilities[name][what] === true;
+  const changes = Object.entries(CHANGES).filter(
+    ([key, [name]]) => wanted[key] === true && able(name, 'listChanged'),
+  );
+  const asked = wanted['resourceSubscriptions'];
+  const uris =
+    Array.isArray(asked) && able('resources', 'subscribe')
+      ? [...new Set(asked.filter((uri): uri is string => typeof uri === 'string'))]
+      : [];
+  const heard = new Set<string>(changes.map(([, [, method]]) => method));
+
+  const tagged = (value: Params): Params => ({
+    ...value,
+    _meta: { ...(isObject(value['_meta']) ? value['_meta'] : {}), [META.subscription]: id },
+  });
+  let over = false;
+  const stop = () => {
+    if (over) return;
+    over = true;
+    offStray();
+    offClosed();
+    for (const uri of uris) unsubscribe(back, uri);
+  };
+  const answer = new Answer(visit.receiver, () => stop());
+  const offStray = back.onStray(({ method, params: said }: Notification) => {
+    const updated = method === 'notifications/resources/updated' && uris.includes(String(said?.['uri']));
+    if (updated || heard.has(method)) answer.message(notification(method, tagged(said ?? {})));
+  });
+  // Ended by us, and said so (Subscriptions, "Graceful Closure").
+  const offClosed = back.onClosed(() => {
+    answer.message(result(id, tagged({ resultType: 'complete' })));
+    answer.end();
+    stop();
+  });
+  answer.message(
+    notification(
+      'notifications/subscriptions/acknowledged',
+      tagged({
+        notifications: {
+          ...Object.fromEntries(changes.map(([key]) => [key, true])),
+          ...(uris.length > 0 && { resourceSubscriptions: uris }),
+        },
+      }),
+    ),
+  );
+  for (const uri of uris) subscribe(back, uri);
+}
+
+function subscribe(back: LegacyBack, uri: string): void {
+  const all = counts.get(back) ?? new Map<string, number>();
+  counts.set(back, all);
+  const before = all.get(uri) ?? 0;
+  all.set(uri, before + 1);
+  if (before === 0) back.ask('resources/subscribe', { uri }).catch(() => {});
+}
+
+/** Undone when the last listener leaves. */
+function unsubscribe(back: LegacyBack, uri: string): void {
+  const all = counts.get(back);
+  const before = all?.get(uri) ?? 0;
+  if (before > 1) all!.set(uri, before - 1);
+  else if (before === 1) {
+    all!.delete(uri);
+    if (!back.over) back.ask('resources/unsubscribe', { uri }).catch(() => {});
+  }
+}
