@@ -4,20 +4,11 @@ import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
 import { MESSAGE_BYTES, SUBPROTOCOL, TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
 import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
 import { WebSocket } from 'ws';
+import { dialPosted } from './posted-stream.ts';
+import { Refused } from './refused.ts';
 
 /** Until the gateway has answered, milliseconds. */
 const HANDSHAKE = 15_000;
-
-/** A gateway that said no, or that something between refused to reach. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
 
 export interface DialOptions {
   readonly gateway: URL;
@@ -26,6 +17,8 @@ export interface DialOptions {
   readonly userAgent: string;
   readonly now: () => number;
   readonly signal: AbortSignal;
+  /** No WebSocket gets through, and this is why. */
+  fellBack(why: string): void;
 }
 
 /**
@@ -42,8 +35,34 @@ export function createAgent(gateway: URL, ca: string | null, env: NodeJS.Process
 export const tunnelUrl = (gateway: URL): URL =>
   new URL(`${gateway.origin}${gateway.pathname.replace(/\/$/, '')}${TUNNEL_PATH}`);
 
-/** Opens a byte stream to a gateway over a WebSocket. @throws Refused, or the network's error */
-export function dial(options: DialOptions): Promise<ByteStream> {
+/** Refusals of the gateway itself, which it would say again. */
+const MEANT = new Set([401, 403, 429, 503]);
+
+/**
+ * Opens a byte stream to a gateway: over a WebSocket, or by requests and a streamed response where something between lets none through.
+ * @throws Refused, or the network's error
+ */
+export async function dial(options: DialOptions): Promise<ByteStream> {
+  try {
+    return await dialWebSocket(options);
+  } catch (error) {
+    const blocked =
+      error instanceof Refused
+        ? !(error.ours && MEANT.has(error.status))
+        : HUNG_UP.test((error as Error).message);
+    if (!blocked || options.signal.aborted) throw error;
+    const { gateway, key, agent, userAgent, now } = options;
+    const headers = { authorization: `Bearer ${key}`, 'user-agent': userAgent };
+    const stream = await dialPosted({ url: tunnelUrl(gateway), agent, headers, timeout: HANDSHAKE }, now);
+    options.fellBack((error as Error).message);
+    return stream;
+  }
+}
+
+/** What a WebSocket ends with when something between swallows it or hangs up. */
+const HUNG_UP = /socket hang up|handshake has timed out|hung up|Invalid (Upgrade|Sec-WebSocket)|Parse Error/;
+
+function dialWebSocket(options: DialOptions): Promise<ByteStream> {
   const { gateway, key, agent, userAgent, now, signal } = options;
   const url = tunnelUrl(gateway);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -64,7 +83,7 @@ export function dial(options: DialOptions): Promise<ByteStream> {
         if (said.length < 4_096) said += text;
       });
       const settle = () => {
-        reject(new Refused(response.statusCode!, detailOf(said) ?? response.statusMessage ?? ''));
+        reject(new Refused(response.statusCode!, said, response.statusMessage ?? ''));
         socket.terminate();
       };
       response.on('end', settle).on('error', settle);
@@ -73,14 +92,4 @@ export function dial(options: DialOptions): Promise<ByteStream> {
     socket.once('close', () => reject(new Error('the gateway hung up')));
     socket.once('open', () => resolve(new SocketStream(socket, now)));
   }).finally(() => signal.removeEventListener('abort', giveUp));
-}
-
-/** Of problem details (RFC 9457), where the answer is that. */
-function detailOf(text: string): string | null {
-  try {
-    const { detail } = JSON.parse(text) as { detail?: unknown };
-    return typeof detail === 'string' ? detail : null;
-  } catch {
-    return null;
-  }
 }

@@ -61,6 +61,8 @@ export function openLink(deps: {
       userAgent: `${hello.agent.name}/${hello.agent.version}`,
       now: () => clock.monotonic(),
       signal: over.signal,
+      fellBack: why =>
+        log.warn(`no WebSocket gets through to ${gateway.url.origin} (${why}); going on without`),
     });
     session = openSession({ stream, hello, servers, clock, noticed });
     if (over.signal.aborted) session.end('told to stop');

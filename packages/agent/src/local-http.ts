@@ -42,8 +42,10 @@ export function createLocalHttp(served: HttpServed): LocalServer {
   const base = served.url.pathname.replace(/\/$/, '');
 
   return {
-    handle(stream, headers, path) {
+    handle(stream, headers, target) {
       stream.on('error', () => {});
+      // An MCP server is at its own URL and at no other: `/mcp/` is not `/mcp`.
+      const path = served.kind === 'mcp' ? target.replace(/^\/(?=\?|$)/, '') : target;
       if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
       const method = headers[':method'] ?? 'GET';
       if (filter !== null)

@@ -20,6 +20,9 @@ export const HELLO_WITHIN = 10_000;
 export const MESSAGE_BYTES = 256 * 1024;
 export const SENT_MESSAGE_BYTES = 64 * 1024;
 
+/** One piece of a byte stream that goes up by POST, bytes. */
+export const UP_BYTES = 1024 * 1024;
+
 /** One JSON-RPC message on a line of a stdio server, bytes. */
 export const LINE_BYTES = 16 * 1024 * 1024;
 

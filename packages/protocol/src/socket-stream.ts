@@ -1,18 +1,13 @@
 import type { WebSocket } from 'ws';
 import { ByteStream } from './byte-stream.ts';
-import { SENT_MESSAGE_BYTES, TUNNEL_WINDOW } from './limits.ts';
-
-/** A whole window, and the frames around it. */
-const MOST_UNREAD = 2 * TUNNEL_WINDOW;
+import { SENT_MESSAGE_BYTES } from './limits.ts';
 
 type Done = (error?: Error | null) => void;
 
 /**
  * The bytes of one WebSocket: what its binary messages hold, one after the other; where one message ends means nothing.
  *
- * A write is done when the system has taken it, so that HTTP/2 decides late what goes next. The socket is read always, also while HTTP/2 does
- * not: node:http2 does not read while it writes, and two ends that each wait for the other to read would wait for ever. What may lie here is
- * bounded by HTTP/2's windows; a peer that passes over them is cut off.
+ * A write is done when the system has taken it, so that HTTP/2 decides late what goes next.
  */
 export class SocketStream extends ByteStream {
   readonly #socket: WebSocket;
@@ -22,22 +17,15 @@ export class SocketStream extends ByteStream {
     super(now);
     this.#socket = socket;
     socket.on('message', (data: Buffer, isBinary: boolean) => {
-      this.heard();
       if (!isBinary) {
         // RFC 6455 section 7.4.1: data of a kind that is not taken here.
         socket.close(1003, 'binary messages only');
         this.destroy(new Error('a text message came, where bytes were expected'));
-      } else {
-        this.push(data);
-        if (this.readableLength > MOST_UNREAD)
-          this.destroy(new Error('the other end passes over its window'));
-      }
+      } else this.arrived(data);
     });
     socket.on('close', () => this.destroy());
     socket.on('error', error => this.destroy(error));
   }
-
-  override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     if (chunk.length <= SENT_MESSAGE_BYTES) this.#send(chunk, done);

@@ -1,15 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Call } from './forward/call.ts';
+import type { DataPlaneRoute } from './http/server.ts';
 import type { UpgradeRoute } from './http/upgrades.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import type { Db } from './platform/db/db.ts';
+import type { AppError } from './platform/errors.ts';
 import type { Metrics } from './platform/metrics.ts';
 import type { Transport } from './terms/transport.ts';
 import type { Upstream } from './terms/upstream.ts';
+import { fallbackRoute } from './tunnels/fallback.ts';
 import { tunnelRoutes } from './tunnels/routes.ts';
 import { createTunnelStore } from './tunnels/tunnel-store.ts';
 import { createTunnels, type Tunnels, type TunnelsDeps } from './tunnels/tunnels.ts';
+
+interface Failing {
+  of(upstreamId: string): { readonly since: number; readonly said: string } | null;
+}
 
 /** Tunnels, and all that is called by name together with them. */
 export interface JoinedTunnels {
@@ -19,6 +27,9 @@ export interface JoinedTunnels {
   transportTo(upstream: Upstream): Transport;
   readonly upgrades: readonly UpgradeRoute[];
   readonly routes: FastifyPluginAsyncZod;
+  readonly fallback: DataPlaneRoute;
+  /** All that is called by name, and which of it fails: a tunnel whose agent is away does. */
+  health(failing: Failing): { upstreams: JoinedTunnels['destinations']; failing: Failing };
 }
 
 export function joinTunnels(
@@ -30,6 +41,7 @@ export function joinTunnels(
     upstreams: JoinedTunnels['destinations'];
     ways: { to(upstream: Upstream): Transport };
     metrics: Metrics;
+    answerProblem(call: Call, error: AppError): void;
   },
 ): JoinedTunnels {
   const { db, upstreams, ways, metrics, ...common } = deps;
@@ -40,14 +52,20 @@ export function joinTunnels(
     taken: id => upstreams.find(id) !== undefined,
     open: metrics.gauge('sallyport_tunnels', 'Connections of agents.'),
   });
+  const destinations: JoinedTunnels['destinations'] = {
+    find: id => upstreams.find(id) ?? tunnels.find(id),
+    list: () => [...upstreams.list(), ...tunnels.list()],
+  };
   return {
     tunnels,
-    destinations: {
-      find: id => upstreams.find(id) ?? tunnels.find(id),
-      list: () => [...upstreams.list(), ...tunnels.list()],
-    },
+    destinations,
+    health: failing => ({
+      upstreams: destinations,
+      failing: { of: id => tunnels.failing(id) ?? failing.of(id) },
+    }),
     transportTo: upstream => tunnels.transportTo(upstream) ?? ways.to(upstream),
     upgrades: [{ prefix: TUNNEL_PATH, upgrade: tunnels.upgrade }],
     routes: tunnelRoutes(tunnels),
+    fallback: fallbackRoute<Call>(tunnels.fallback, deps.answerProblem),
   };
 }

@@ -13,7 +13,7 @@ import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
 import { createEntryReader } from './config/entries.ts';
 import type { Config } from './config/types.ts';
-import { CHECKS, createCallMetrics } from './forward/call-metrics.ts';
+import { createCallMetrics } from './forward/call-metrics.ts';
 import { createFailing } from './forward/failing.ts';
 import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
@@ -272,6 +272,7 @@ export async function createApp(deps: {
     upstreams,
     ways,
     perUser: config.tunnelsPerUser,
+    answerProblem: answers.problem,
     publicUrl,
     addressOf,
     metrics,
@@ -303,9 +304,9 @@ export async function createApp(deps: {
 
   watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
 
-  const checkMetrics = createCallMetrics(metrics, CHECKS);
   const check = joinCheck({
     config,
+    metrics,
     identity,
     addressOf,
     may,
@@ -313,7 +314,6 @@ export async function createApp(deps: {
     vault,
     publicUrl,
     record(outcome: Outcome) {
-      checkMetrics.record(outcome);
       releases.count(outcome);
       if (logsCalls) accessLog.record(outcome);
     },
@@ -389,14 +389,7 @@ export async function createApp(deps: {
       logoutRoutes({ logout }),
       adminLinkRoutes({ adminLinks }),
       vaultRoutes({ vault, upstreams, may, providers }),
-      upstreamRoutes({
-        upstreams: destinations,
-        may,
-        vault,
-        failing: { of: id => tunnels.failing(id) ?? failing.of(id) },
-        publicUrl,
-        runtime,
-      }),
+      upstreamRoutes({ ...joined.health(failing), may, vault, publicUrl, runtime }),
       upstreamAdminRoutes({
         upstreams,
         edits: upstreamEdits,
@@ -414,6 +407,7 @@ export async function createApp(deps: {
   const server = createHttpServer({
     routes: [
       check,
+      joined.fallback,
       joinMcp({
         forward,
         upstreams: destinations,

@@ -29,6 +29,8 @@ export interface DataPlaneRoute {
   refuse(call: Call, error: AppError): void;
   /** Whether it may be asked under any Host: it proves its caller itself. */
   readonly anyHost?: boolean;
+  /** Whether its answers last as long as the process: none is waited for at its end. */
+  readonly lasting?: boolean;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -68,6 +70,8 @@ export function createHttpServer(deps: {
   const routes = deps.routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
   /** The response that each connection is about to get, or got last. */
   const latest = new WeakMap<Socket, ServerResponse>();
+  /** That nobody waits for at the end. */
+  const lasting = new WeakSet<ServerResponse>();
   const sockets = new Set<Socket>();
   const mayStay = createCrowd({ most: limits.socketsPerAddress, exempt: deps.exempt });
   const slowBodies = createSlowBodies(limits, () => runtime.monotonic());
@@ -108,6 +112,7 @@ export function createHttpServer(deps: {
       if (!PROBES.has(url) && route?.anyHost !== true) deps.guardHost(req.headers.host);
       if (route === undefined) api.routing(req, res);
       else route.handle(call);
+      if (route?.lasting) lasting.add(res);
     } catch (error) {
       (route?.refuse ?? deps.answerProblem)(call, asAppError(error));
     }
@@ -206,7 +211,7 @@ export function createHttpServer(deps: {
 
   function isBusy(socket: Socket): boolean {
     const res = latest.get(socket);
-    return res !== undefined && !res.writableFinished && !res.destroyed;
+    return res !== undefined && !lasting.has(res) && !res.writableFinished && !res.destroyed;
   }
 }
 

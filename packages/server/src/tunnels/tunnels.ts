@@ -17,6 +17,7 @@ import { createAcceptor, noCommonVersion, versionIn } from './accept.ts';
 import { type Arrival, createAdmission, type Guest } from './admission.ts';
 import { notConnected } from './agent-failure.ts';
 import { Connection } from './connection.ts';
+import { createFallback, type FallbackCall } from './fallback.ts';
 import { createHandles } from './handles.ts';
 import { createRegistry, type Entry, type Registry } from './registry.ts';
 import { createRevocation } from './revocation.ts';
@@ -57,6 +58,8 @@ export interface Tunnels extends AsyncDisposable {
   urlOf(entry: Entry): string;
   /** Takes an agent's WebSocket. @throws AppError with nothing accepted yet */
   upgrade(arrival: Arrival): Promise<void>;
+  /** Takes an agent whose WebSocket is blocked. */
+  fallback(call: FallbackCall): Promise<void>;
   /** Takes an agent's byte stream from wherever it comes; its principal was let in. */
   welcome(stream: ByteStream, guest: Guest): Promise<void>;
   find(upstreamId: string): Upstream | undefined;
@@ -173,6 +176,12 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     registry,
     sharing: createSharing({ store, registry, taken: deps.taken, audit }),
     urlOf,
+    fallback: createFallback({
+      admission,
+      authenticate: async req => deps.identity.authenticate(req),
+      welcome,
+      runtime,
+    }),
     welcome,
 
     async upgrade(arrival) {
