@@ -1,6 +1,10 @@
 import { type BackHttpDeps, createBackHttp } from './mcp/back-http.ts';
 import type { Call, Forward } from './mcp/call.ts';
+import { modernCapabilities } from './mcp/capabilities.ts';
 import { createEras } from './mcp/eras.ts';
+import { holdOnModern } from './mcp/held-on-modern.ts';
+import { declaredIn } from './mcp/held-session.ts';
+import { createHeldSessions } from './mcp/held-sessions.ts';
 import { openHttpLink } from './mcp/http-link.ts';
 import { createLegacyPool } from './mcp/legacy-pool.ts';
 import { createMcp, type McpDeps } from './mcp/mcp.ts';
@@ -36,11 +40,28 @@ export function joinMcp(deps: JoinMcpDeps) {
     ...deps,
     open: (who, to, listener) => openHttpLink({ back, runtime, who, to }, listener),
   });
+  const sessionIds = createSessionIds(deps);
+  const held = createHeldSessions({
+    ...deps,
+    sessionIds,
+    hold: ({ principal, upstream }, request, _id, listener) =>
+      holdOnModern(
+        {
+          back,
+          who: principal,
+          to: upstream,
+          capabilities: modernCapabilities(declaredIn(request)),
+          clientInfo: request.params?.['clientInfo'],
+        },
+        listener,
+      ),
+  });
   const states = createRequestStates(deps);
   const mcp = createMcp({
     modernOnLegacy: createModernOnLegacy({ pool, states, runtime }),
     eras: createEras({ ...deps, back }),
-    sessionIds: createSessionIds(deps),
+    sessionIds,
+    held,
     toolCalls: createToolCalls(deps),
     addressOf: deps.addressOf,
   });

@@ -11,6 +11,18 @@ export function legacyCapabilities(declared: Params): Params {
   };
 }
 
+/** What a legacy client declared once, as a modern client declares it with each request. */
+export function modernCapabilities(declared: Params): Params {
+  const { elicitation, sampling, roots, experimental } = declared;
+  const modes = isObject(elicitation) && Object.keys(elicitation).length > 0 ? elicitation : { form: {} };
+  return {
+    ...(isObject(elicitation) && { elicitation: modes }),
+    ...(isObject(sampling) && { sampling }),
+    ...(isObject(roots) && { roots: {} }),
+    ...(isObject(experimental) && { experimental }),
+  };
+}
+
 /** Whether a client that declared this can be asked that. */
 export function canBeAsked(declared: Params, { method, params }: Request): boolean {
   switch (method) {

@@ -5,14 +5,15 @@ import type { Upstream } from '../terms/upstream.ts';
 import { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { Eras } from './eras.ts';
+import type { HeldSessions } from './held-sessions.ts';
 import { isRequest, type Message, type Request } from './json-rpc.ts';
 import type { ModernOnLegacy } from './modern-on-legacy.ts';
 import { checkModern, isModern } from './modern-request.ts';
 import { type Passage, passInitialize, passLegacy, passModern } from './pass.ts';
 import { isLegacyVersion } from './protocol.ts';
 import { readMessages, wholeBody } from './read-message.ts';
-import { methodNotAllowed, Refusal, sessionMissing, toolDenied } from './refusal.ts';
-import type { SessionIds } from './session-id.ts';
+import { methodNotAllowed, notOneMessage, sessionMissing, toolDenied } from './refusal.ts';
+import type { SessionIds, SessionTicket } from './session-id.ts';
 import type { ToolCall, ToolCalls } from './tool-calls.ts';
 import { type MayCall, toolsOf } from './tool-rules.ts';
 
@@ -32,6 +33,7 @@ export interface McpDeps {
   sessionIds: SessionIds;
   toolCalls: ToolCalls;
   modernOnLegacy: ModernOnLegacy;
+  held: HeldSessions;
   addressOf(call: Call): string;
 }
 
@@ -87,11 +89,10 @@ export function createMcp(deps: McpDeps): Mcp {
   async function initialize(visit: Visit, message: Request, body: Buffer): Promise<void> {
     const { principal, upstream } = visit;
     const era = await eras.of(principal, upstream);
-    if (!era.legacy)
-      throw new Refusal('not_implemented', {
-        code: -32000,
-        message: 'This server is newer than its client.',
-      });
+    if (!era.legacy) {
+      await deps.held.initialize(visit, message);
+      return;
+    }
     passInitialize(passage(visit, [message], body, null), id => {
       const sealed = sessionIds.mint(principal, upstream, 'pass', id);
       return { sealed, ticket: sessionIds.open(sealed, principal, upstream) };
@@ -107,7 +108,19 @@ export function createMcp(deps: McpDeps): Mcp {
   ): Promise<void> {
     if (typeof sealed !== 'string') throw methodNotAllowed('POST');
     const ticket = sessionIds.open(sealed, visit.principal, visit.upstream);
+    if (ticket.kind === 'held') {
+      inHeld(visit, ticket, messages);
+      return;
+    }
     passLegacy(passage(visit, messages, body, begin(visit, messages)), ticket, sealed);
+  }
+
+  function inHeld(visit: Visit, ticket: SessionTicket, messages: readonly Message[]): void {
+    const [message, second] = messages;
+    if (second !== undefined) throw notOneMessage();
+    if (message !== undefined) deps.held.post(visit, ticket, message, begin(visit, messages));
+    else if (visit.call.req.method === 'GET') deps.held.get(visit, ticket);
+    else deps.held.end(visit, ticket);
   }
 
   /** Each tool call is allowed, and remembered. @throws Refusal */

@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { AppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
+import type { BackHttp } from './back-http.ts';
+import { modernHeaders } from './eras.ts';
+import { encodeHeader } from './header-value.ts';
+import type { HeldBack, HeldCall, HeldListener } from './held-back.ts';
+import {
+  isObject,
+  isRequest,
+  isResponse,
+  metaOf,
+  type Params,
+  type Request,
+  type Response,
+  request as requestOf,
+} from './json-rpc.ts';
+import { CODE, META, MODERN, NAMED_BY } from './protocol.ts';
+import { paramHeaders, type ToolHeaders, toolHeaders } from './tool-headers.ts';
+
+/** So often a server may ask back before a call is given up. */
+const ROUNDS = 8;
+/** Pages of a list of tools that are read to know their headers. */
+const PAGES = 20;
+
+type Answer = Pick<Response, 'result' | 'error'>;
+
+/** A legacy client's session at a modern server: each of its requests is one of ours, and what the server wants to know is asked on the client's stream. */
+export async function holdOnModern(
+  deps: { back: BackHttp; who: Principal; to: Upstream; capabilities: Params; clientInfo: unknown },
+  listener: HeldListener,
+): Promise<HeldBack> {
+  const { back, who, to } = deps;
+  const over = new AbortController();
+  const subscribed = new Set<string>();
+  const tools = new Map<string, ToolHeaders>();
+  let listening: AbortController | null = null;
+  let level: string | null = null;
+  let next = 1;
+
+  const meta = (own: Params): Params => ({
+    ...own,
+    [META.version]: MODERN,
+    [META.capabilities]: deps.capabilities,
+    ...(isObject(deps.clientInfo) && { [META.client]: deps.clientInfo }),
+    ...(level !== null && { [META.level]: level }),
+  });
+
+  async function headersOf(method: string, params: Params): Promise<Record<string, string>> {
+    const key = NAMED_BY[method];
+    const headers = modernHeaders(method);
+    if (key === undefined) return headers;
+    headers['mcp-name'] = encodeHeader(String(params[key]));
+    if (method !== 'tools/call') return headers;
+    const name = String(params['name']);
+    if (!tools.has(name)) await learnTools();
+    return { ...headers, ...paramHeaders(tools.get(name) ?? [], params['arguments']) };
+  }
+
+  async function learnTools(): Promise<void> {
+    let cursor: unknown;
+    for (let page = 0; page < PAGES; page++) {
+      const { result } = await once(
+        'tools/list',
+        cursor === undefined ? {} : { cursor },
+        {},
+        null,
+        over.signal,
+      );
+      if (result === undefined) return;
+      remember(result);
+      cursor = result['nextCursor'];
+      if (cursor === undefined) return;
+    }
+  }
+
+  function remember({ tools: listed }: Params): void {
+    for (const tool of Array.isArray(listed) ? listed : []) {
+      const headers = toolHeaders(tool?.inputSchema);
+      if (headers !== null) tools.set(String(tool?.name), headers);
+    }
+  }
+
+  /** One request and its answer. */
+  async function once(
+    method: string,
+    params: Params,
+    ownMeta: Params,
+    call: HeldCall | null,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const headers = await headersOf(method, params);
+    const id = next++;
+    const { progressToken, ...rest } = ownMeta;
+    const sent = progressToken === undefined ? rest : { ...rest, progressToken: id };
+    return new Promise((resolve, reject) => {
+      let answer: Response | null = null;
+      back.send(
+        who,
+        to,
+        { method: 'POST', headers, body: requestOf(id, method, { ...params, _meta: meta(sent) }) },
+        {
+          message(message) {
+            if (isResponse(message)) answer ??= message;
+            else if (isRequest(message)) return;
+            else if (message.method === 'notifications/progress') {
+              if (progressToken !== undefined && message.params?.['progressToken'] === id)
+                call?.notification({ ...message, params: { ...message.params, progressToken } });
+            } else call?.notification(message);
+          },
+          end(problem, status) {
+            if (answer !== null) resolve(answer);
+            else
+              reject(
+                problem ??
+                  new AppError(
+                    'upstream_failed',
+                    `The upstream ${to.id} answered ${status}, and not to the request.`,
+                  ),
+              );
+          },
+        },
+        signal,
+      );
+    });
+  }
+
+  async function walk(
+    { method, params = {} }: Request,
+    call: HeldCall,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const { _meta, ...rest } = params;
+    let more: Params = {};
+    for (let round = 0; round < ROUNDS; round++) {
+      const answer = await once(method, { ...rest, ...more }, metaOf(params), call, signal);
+      const { result } = answer;
+      if (result === undefined) return answer;
+      if (method === 'tools/list') remember(result);
+      if (result['resultType'] !== 'input_required') return { result: asLegacy(result) };
+      const { inputRequests, requestState } = result;
+      const asked = Object.entries(isObject(inputRequests) ? inputRequests : {});
+      const answers = await Promise.all(asked.map(([key, question]) => put(key, question, call)));
+      const refused = answers.find(one => 'error' in one);
+      if (refused !== undefined && 'error' in refused) return { error: refused.error };
+      const inputResponses = Object.fromEntries(
+        answers.map(one => [one.key, 'result' in one ? one.result : {}]),
+      );
+      more = {
+        ...(asked.length > 0 && { inputResponses }),
+        ...(requestState !== undefined && { requestState }),
+      };
+    }
+    return { error: { code: CODE.internal, message: `The server asked back more than ${ROUNDS} times.` } };
+  }
+
+  /** Opens the stream for what is wanted now; the one before is closed when this one is there. */
+  function listen(): void {
+    const { capabilities } = introduction;
+    const changes = (name: string) =>
+      isObject(capabilities[name]) && capabilities[name]['listChanged'] === true;
+    const wanted = {
+      ...(changes('tools') && { toolsListChanged: true }),
+      ...(changes('prompts') && { promptsListChanged: true }),
+      ...(changes('resources') && { resourcesListChanged: true }),
+      ...(subscribed.size > 0 && { resourceSubscriptions: [...subscribed] }),
+    };
+    const before = listening;
+    if (Object.keys(wanted).length === 0) {
+      listening = null;
+      before?.abort();
+      return;
+    }
+    const mine = new AbortController();
+    listening = mine;
+    const id = next++;
+    const params = { notifications: wanted, _meta: meta({}) };
+    back.send(
+      who,
+      to,
+      {
+        method: 'POST',
+        headers: modernHeaders('subscriptions/listen'),
+        body: requestOf(id, 'subscriptions/listen', params),
+      },
+      {
+        message(message) {
+          if (isResponse(message) || isRequest(message)) return;
+          if (message.method === 'notifications/subscriptions/acknowledged') before?.abort();
+          else {
+            const { [META.subscription]: _id, ...kept } = metaOf(message.params);
+            const { _meta, ...said } = message.params ?? {};
+            const all = Object.keys(kept).length === 0 ? said : { ...said, _meta: kept };
+            listener.stray(
+              Object.keys(all).length === 0
+                ? { jsonrpc: '2.0', method: message.method }
+                : { ...message, params: all },
+            );
+          }
+        },
+        end() {
+          before?.abort();
+        },
+      },
+      AbortSignal.any([mine.signal, over.signal]),
+    );
+  }
+
+  const discovered = await once('server/discover', {}, {}, null, over.signal);
+  if (discovered.result === undefined)
+    throw new AppError(
+      'upstream_failed',
+      `The upstream ${to.id} does not introduce itself (${discovered.error?.code}).`,
+    );
+  const { capabilities, instructions } = discovered.result;
+  const introduction = {
+    capabilities: isObject(capabilities) ? capabilities : {},
+    serverInfo: metaOf(discovered.result)[META.server],
+    instructions,
+  };
+  listen();
+
+  return {
+    introduction,
+    call(request, call) {
+      const cancelled = new AbortController();
+      walk(request, call, AbortSignal.any([cancelled.signal, over.signal])).then(
+        answer => call.response(answer),
+        (error: Error) => {
+          if (!cancelled.signal.aborted)
+            call.response({ error: { code: CODE.refused, message: error.message } });
+        },
+      );
+      return () => cancelled.abort();
+    },
+    setLevel(wanted) {
+      level = wanted;
+    },
+    async subscribe(uri, wanted) {
+      if (wanted) subscribed.add(uri);
+      else subscribed.delete(uri);
+      listen();
+      return { result: {} };
+    },
+    // The modern era has none from clients.
+    notify() {},
+    close: () => over.abort(),
+  };
+}
+
+async function put(key: string, question: unknown, call: HeldCall) {
+  const { method, params } = question as { method?: unknown; params?: Params };
+  const asked =
+    method === 'elicitation/create' && params?.['mode'] === 'url'
+      ? { ...params, elicitationId: randomUUID() }
+      : params;
+  const answer = await call.ask(String(method), asked);
+  return { key, ...answer };
+}
+
+/** Without what only the modern era says. */
+function asLegacy(value: Params): Params {
+  const { resultType: _type, ttlMs: _ttl, cacheScope: _scope, _meta, ...rest } = value;
+  const meta = Object.entries(metaOf(value)).filter(([key]) => key !== META.server);
+  return meta.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(meta) };
+}

@@ -1,0 +1,194 @@
+import { Answer } from './answer.ts';
+import { canBeAsked, isLevel } from './capabilities.ts';
+import { EventLog } from './event-log.ts';
+import type { HeldBack } from './held-back.ts';
+import {
+  failure,
+  type Id,
+  isObject,
+  isRequest,
+  isResponse,
+  type Message,
+  type Notification,
+  type Params,
+  type Request,
+  type Response,
+  type RpcError,
+  request as requestOf,
+  result,
+} from './json-rpc.ts';
+import type { Visit } from './mcp.ts';
+import { CODE } from './protocol.ts';
+import { noSession } from './refusal.ts';
+import { openEventId, type SessionTicket, signEventId } from './session-id.ts';
+import { outcomeOf, type ToolCall } from './tool-calls.ts';
+import { withoutDenied } from './tool-list.ts';
+
+/** How long a question waits for its answer, milliseconds. */
+const PATIENCE = 10 * 60_000;
+/** Streams whose last events are kept. */
+const MOST_LOGS = 64;
+
+type Answered = { result: Params } | { error: RpcError };
+
+/** A legacy client's session that ends at the gateway: behind it stands a server that the client could not speak to itself. */
+export class HeldSession {
+  readonly ticket: SessionTicket;
+  readonly credentialId: string;
+  readonly #capabilities: Params;
+  readonly #own: EventLog;
+  readonly #logs = new Map<string, EventLog>();
+  readonly #calls = new Map<Id, (reason: string) => void>();
+  readonly #questions = new Map<Id, (answer: Answered) => void>();
+  #back: HeldBack | null = null;
+  #next = 1;
+  usedAt = 0;
+
+  constructor(ticket: SessionTicket, credentialId: string, capabilities: Params) {
+    this.ticket = ticket;
+    this.credentialId = credentialId;
+    this.#capabilities = capabilities;
+    this.#own = this.#log('0');
+  }
+
+  get busy(): boolean {
+    return this.#calls.size > 0 || this.#own.followed;
+  }
+
+  begin(back: HeldBack): void {
+    this.#back = back;
+  }
+
+  /** What belongs to no call goes on the session's own stream. */
+  stray(message: Notification): void {
+    this.#own.push(message);
+  }
+
+  post(visit: Visit, message: Message, toolCall: ToolCall | null): void {
+    if (isRequest(message)) this.#request(visit, message, toolCall);
+    else {
+      if (isResponse(message)) this.#answered(message);
+      else this.#notified(message);
+      new Answer(visit.receiver).json(202, null);
+    }
+  }
+
+  /** The session's own stream, or another that is gone on with. @throws Refusal 404 for an event of another session */
+  get(visit: Visit): void {
+    const last = visit.call.headers['last-event-id'];
+    if (typeof last !== 'string') {
+      const answer = new Answer(visit.receiver);
+      answer.stream();
+      this.#own.follow(answer, 0);
+      return;
+    }
+    const [name = '', n = ''] = openEventId(this.ticket, last).split('-');
+    const log = name === '0' ? this.#own : this.#logs.get(name);
+    if (log === undefined) throw noSession();
+    log.follow(new Answer(visit.receiver), Number(n));
+  }
+
+  end(why: string): void {
+    for (const cancel of this.#calls.values()) cancel(why);
+    for (const answer of this.#questions.values()) answer({ error: { code: CODE.refused, message: why } });
+    this.#own.end(null);
+    this.#back?.close();
+  }
+
+  #request(visit: Visit, message: Request, toolCall: ToolCall | null): void {
+    const { id, method, params } = message;
+    const answer = new Answer(visit.receiver);
+    const log = this.#log(String(this.#next++));
+    log.follow(answer, null);
+    const respond = ({ result: value, error }: Pick<Response, 'result' | 'error'>) => {
+      this.#calls.delete(id);
+      toolCall?.end(outcomeOf({ ...(value && { result: value }), error }));
+      const whole = value === undefined ? failure(id, error!) : result(id, value);
+      const seen =
+        visit.mayCall !== null && method === 'tools/list' ? withoutDenied(whole, visit.mayCall) : whole;
+      log.end(seen as Response);
+    };
+    if (this.#calls.has(id))
+      respond({ error: { code: CODE.invalidRequest, message: 'A request with this id is under way.' } });
+    else if (method === 'ping') respond({ result: {} });
+    else if (method === 'logging/setLevel') {
+      const level = params?.['level'];
+      if (!isLevel(level))
+        respond({ error: { code: CODE.invalidParams, message: 'There is no such level.' } });
+      else {
+        this.#back!.setLevel(level);
+        respond({ result: {} });
+      }
+    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
+      const uri = String(params?.['uri']);
+      this.#back!.subscribe(uri, method === 'resources/subscribe').then(respond, failed(respond));
+    } else {
+      this.#calls.set(id, () => {});
+      const cancel = this.#back!.call(message, {
+        notification: one => log.push(one),
+        ask: (asked, about) => this.#ask(log, asked, about),
+        response: respond,
+      });
+      if (this.#calls.has(id))
+        this.#calls.set(id, why => {
+          this.#calls.delete(id);
+          toolCall?.end('abandoned');
+          cancel(why);
+          log.end(null);
+        });
+    }
+  }
+
+  #ask(log: EventLog, method: string, params: Params | undefined): Promise<Answered> {
+    const id = `s${this.#next++}`;
+    const question = requestOf(id, method, params);
+    if (!canBeAsked(this.#capabilities, question))
+      return Promise.resolve({
+        error: { code: CODE.unknownMethod, message: `The client cannot be asked ${method}.` },
+      });
+    return new Promise(resolve => {
+      const late = setTimeout(
+        () => settle({ error: { code: CODE.refused, message: 'The client did not answer.' } }),
+        PATIENCE,
+      ).unref();
+      const settle = (answer: Answered) => {
+        clearTimeout(late);
+        this.#questions.delete(id);
+        resolve(answer);
+      };
+      this.#questions.set(id, settle);
+      // On the call's own stream, or where the client listens.
+      (log.followed || !this.#own.followed ? log : this.#own).push(question);
+    });
+  }
+
+  #answered({ id, result: value, error }: Response): void {
+    if (id === null) return;
+    this.#questions.get(id)?.(value === undefined ? { error: error! } : { result: value });
+  }
+
+  #notified(message: Notification): void {
+    if (message.method === 'notifications/cancelled') {
+      const id = message.params?.['requestId'] as Id;
+      this.#calls.get(id)?.(String(message.params?.['reason'] ?? 'cancelled'));
+    } else if (message.method !== 'notifications/initialized') this.#back!.notify(message);
+  }
+
+  #log(name: string): EventLog {
+    const log = new EventLog(name, id => signEventId(this.ticket, id));
+    if (name === '0') return log;
+    this.#logs.set(name, log);
+    for (const [old, { ended }] of this.#logs) {
+      if (this.#logs.size <= MOST_LOGS) break;
+      if (ended) this.#logs.delete(old);
+    }
+    return log;
+  }
+}
+
+const failed = (respond: (answer: Pick<Response, 'error'>) => void) => (error: Error) =>
+  respond({ error: { code: CODE.internal, message: error.message } });
+
+/** The capabilities that `initialize` declared. */
+export const declaredIn = ({ params }: Request): Params =>
+  isObject(params?.['capabilities']) ? params['capabilities'] : {};
