@@ -2,6 +2,7 @@ import type { Grant } from './grant.ts';
 import type { NewVersion } from './grant-store.ts';
 import { lifetimeOf } from './lifetime.ts';
 import type { RefreshDeps } from './refresh.ts';
+import type { RefreshGate } from './refresh-gate.ts';
 import { type RefreshEvent, type RefreshOutcome, type Step, step } from './refresh-machine.ts';
 import { type OpenEndpoint, REFRESH_TIMEOUT, type RefreshAnswer } from './token-endpoint.ts';
 import { placeOf, successorOf, type TokenResponse, type Tokens } from './tokens.ts';
@@ -22,7 +23,7 @@ export type Probe =
 
 /** One walk through the machine: does what it says, and tells it what happened. */
 export class RefreshAttempt {
-  readonly #deps: RefreshDeps;
+  readonly #deps: RefreshDeps & { gate: RefreshGate };
   readonly #grantId: string;
   readonly #over: AbortSignal;
   /** As last read. */
@@ -33,8 +34,9 @@ export class RefreshAttempt {
   #clocks = { monotonic: 0, wall: 0 };
   #tokens: Tokens | null = null;
   #answer: RefreshAnswer | null = null;
+  #leave: () => void = () => {};
 
-  constructor(deps: RefreshDeps, grantId: string, over: AbortSignal) {
+  constructor(deps: RefreshDeps & { gate: RefreshGate }, grantId: string, over: AbortSignal) {
     this.#deps = deps;
     this.#grantId = grantId;
     this.#over = over;
@@ -42,8 +44,12 @@ export class RefreshAttempt {
 
   async run(first: Step): Promise<RefreshOutcome> {
     let current = first;
-    while (current.effect.do !== 'done') current = step(current.state, await this.#perform(current));
-    return current.effect.outcome;
+    try {
+      while (current.effect.do !== 'done') current = step(current.state, await this.#perform(current));
+      return current.effect.outcome;
+    } finally {
+      this.#leave();
+    }
   }
 
   async #perform({ state, effect }: Step): Promise<RefreshEvent> {
@@ -53,6 +59,7 @@ export class RefreshAttempt {
         this.#grant = await store.read(this.#grantId);
         return { type: 'row', row: this.#grant };
       case 'wait':
+        this.#leave();
         // What another process does is seen by looking.
         await runtime.sleep(100 + this.#random(200), this.#over);
         return { type: 'waited' };
@@ -75,8 +82,9 @@ export class RefreshAttempt {
   }
 
   async #claim(attempt: string, version: number, over: string | null): Promise<RefreshEvent> {
-    const { store, runtime, endpoint, probe, log } = this.#deps;
+    const { store, runtime, endpoint, gate, probe, log } = this.#deps;
     const { provider } = this.#grant!;
+    this.#leave();
     try {
       // Before the claim: while a provider cannot even be found, nobody's time runs.
       this.#endpoint = await endpoint.open(provider);
@@ -87,6 +95,8 @@ export class RefreshAttempt {
       );
       return { type: 'unreachable' };
     }
+    // Before the claim too: its time is for the provider's answer, not for the queue.
+    this.#leave = await gate.enter(provider);
     await probe?.('before-claim');
     this.#clocks = { monotonic: runtime.monotonic(), wall: runtime.now() };
     const claimedAt = await store.claim({ id: this.#grantId, version, over, attempt, hold: HOLD });

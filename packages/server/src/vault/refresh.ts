@@ -4,6 +4,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import type { Grant } from './grant.ts';
 import type { GrantStore } from './grant-store.ts';
 import { type Probe, RefreshAttempt } from './refresh-attempt.ts';
+import { createRefreshGate, REFRESH_PACE } from './refresh-gate.ts';
 import { type RefreshOutcome, start } from './refresh-machine.ts';
 import type { KeyringSealer } from './seal.ts';
 import type { TokenEndpoint } from './token-endpoint.ts';
@@ -44,6 +45,7 @@ export interface Refresh extends AsyncDisposable {
 export function createRefresh(deps: RefreshDeps): Refresh {
   const flights = new Map<string, { wish: Wish; outcome: Promise<RefreshOutcome> }>();
   const over = new AbortController();
+  const gate = createRefreshGate(REFRESH_PACE, deps.runtime);
 
   async function run(grantId: string, wish: Wish): Promise<RefreshOutcome> {
     for (let flight = flights.get(grantId); flight !== undefined; flight = flights.get(grantId)) {
@@ -51,7 +53,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
       if (covers(flight.wish, wish) || fulfils(outcome, wish)) return outcome;
     }
     const first = start({ attempt: newId(deps.runtime, 'att'), ...wish });
-    const outcome = new RefreshAttempt(deps, grantId, over.signal)
+    const outcome = new RefreshAttempt({ ...deps, gate }, grantId, over.signal)
       .run(first)
       .finally(() => flights.delete(grantId));
     flights.set(grantId, { wish, outcome });
