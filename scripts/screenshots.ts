@@ -48,7 +48,9 @@ const SHOTS: Shot[] = [
   { name: 'remove-user', path: '/admin/users', prepare: press('Remove Bo Lindqvist') },
   { name: 'invite', path: '/admin/users', prepare: inviteFio },
   { name: 'upstreams', path: '/admin/upstreams', prepare: press('Test the connection to Corp models') },
+  { name: 'add-upstream', path: '/admin/upstreams', prepare: press('Add an upstream') },
   { name: 'providers', path: '/admin/providers' },
+  { name: 'add-provider', path: '/admin/providers', prepare: press('Add a provider') },
   { name: 'audit', path: '/admin/audit', prepare: page => page.getByText('key.create').first().click() },
   { name: 'health', path: '/admin/health' },
 ];
