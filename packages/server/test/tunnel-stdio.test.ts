@@ -129,7 +129,7 @@ test('no more programs run than may', async t => {
 });
 
 test('a program that nobody asks anything is stopped', async t => {
-  const { open } = await tunnelTo(t, program(ECHO, { idle: 300 }));
+  const { open } = await tunnelTo(t, program(ECHO, { idle: 3_000 }));
   const { line, next, closed } = open({ instance: 'a' });
   line.send('1');
   const { pid } = await next();
