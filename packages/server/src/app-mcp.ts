@@ -2,12 +2,16 @@ import { type BackHttpDeps, createBackHttp } from './mcp/back-http.ts';
 import type { Call, Forward } from './mcp/call.ts';
 import { modernCapabilities } from './mcp/capabilities.ts';
 import { createEras } from './mcp/eras.ts';
+import type { HeldBack, HeldListener } from './mcp/held-back.ts';
+import { holdOnLegacy } from './mcp/held-on-legacy.ts';
 import { holdOnModern } from './mcp/held-on-modern.ts';
 import { declaredIn } from './mcp/held-session.ts';
 import { createHeldSessions } from './mcp/held-sessions.ts';
 import { openHttpLink } from './mcp/http-link.ts';
-import { createLegacyPool } from './mcp/legacy-pool.ts';
-import { createMcp, type McpDeps } from './mcp/mcp.ts';
+import type { Request } from './mcp/json-rpc.ts';
+import { createLegacyPool, type Isolation } from './mcp/legacy-pool.ts';
+import { openLinesLink } from './mcp/lines-link.ts';
+import { createMcp, type McpDeps, type Visit } from './mcp/mcp.ts';
 import { createModernOnLegacy } from './mcp/modern-on-legacy.ts';
 import { createRequestStates } from './mcp/request-state.ts';
 import { mcpRoutes } from './mcp/routes.ts';
@@ -15,13 +19,22 @@ import { createSessionIds } from './mcp/session-id.ts';
 import { createToolCalls } from './mcp/tool-calls.ts';
 import type { Bus } from './platform/bus.ts';
 import type { AppError } from './platform/errors.ts';
+import { every } from './platform/every.ts';
+import type { Logger } from './platform/log.ts';
 import type { Runtime } from './platform/runtime.ts';
 import type { Audit } from './terms/audit.ts';
+import type { LineWanted, MessageLine, MessageLineEvents } from './terms/message-line.ts';
 import type { Sealer } from './terms/sealer.ts';
 import type { Upstream } from './terms/upstream.ts';
 
 export interface JoinMcpDeps extends BackHttpDeps, Pick<McpDeps, 'addressOf'> {
   forward: Forward;
+  /** Servers behind tunnels that speak in lines. */
+  lines: {
+    of(upstream: Upstream): { readonly isolate: Isolation } | null;
+    open(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
+  };
+  log: Logger;
   upstreams: { find(id: string): Upstream | undefined };
   sealer: Sealer;
   audit: Audit;
@@ -32,38 +45,61 @@ export interface JoinMcpDeps extends BackHttpDeps, Pick<McpDeps, 'addressOf'> {
   answerRpc(call: Call, error: AppError): void;
 }
 
+/** How often sessions that nobody uses are looked for, milliseconds. */
+const SWEEP = 60_000;
+
 /** The MCP endpoint, all of it: what serves `/mcp/…`. */
 export function joinMcp(deps: JoinMcpDeps) {
-  const { runtime } = deps;
+  const { runtime, lines } = deps;
   const back = createBackHttp(deps);
+  const isolationOf = (upstream: Upstream) => lines.of(upstream)?.isolate ?? null;
+  const inLines = (upstream: Upstream) => lines.of(upstream) !== null;
   const pool = createLegacyPool({
     ...deps,
-    open: (who, to, listener) => openHttpLink({ back, runtime, who, to }, listener),
+    isolationOf,
+    open: (who, to, instance, listener) =>
+      inLines(to)
+        ? openLinesLink(events => lines.open(to, { instance }, events), listener)
+        : openHttpLink({ back, runtime, who, to }, listener),
   });
   const sessionIds = createSessionIds(deps);
-  const held = createHeldSessions({
-    ...deps,
-    sessionIds,
-    hold: ({ principal, upstream }, request, _id, listener) =>
-      holdOnModern(
-        {
-          back,
-          who: principal,
-          to: upstream,
-          capabilities: modernCapabilities(declaredIn(request)),
-          clientInfo: request.params?.['clientInfo'],
-        },
+
+  async function hold(visit: Visit, request: Request, id: string, listener: HeldListener): Promise<HeldBack> {
+    const { principal: who, upstream: to } = visit;
+    const declared = declaredIn(request);
+    if (!inLines(to)) {
+      const { clientInfo } = request.params ?? {};
+      return holdOnModern(
+        { back, who, to, capabilities: modernCapabilities(declared), clientInfo },
         listener,
-      ),
-  });
+      );
+    }
+    const session = await pool.session(who, to, declared, id);
+    return holdOnLegacy(session, who.userId, listener, () => {
+      if (isolationOf(to) === 'session') session.close();
+    });
+  }
+
+  const held = createHeldSessions({ ...deps, sessionIds, hold });
   const states = createRequestStates(deps);
   const mcp = createMcp({
     modernOnLegacy: createModernOnLegacy({ pool, states, runtime }),
-    eras: createEras({ ...deps, back }),
+    eras: createEras({ ...deps, back, inLines }),
     sessionIds,
     held,
     toolCalls: createToolCalls(deps),
     addressOf: deps.addressOf,
   });
-  return mcpRoutes({ ...deps, mcp, answer: deps.answerRpc });
+  const sweep = async () => {
+    pool.sweep();
+    held.sweep();
+  };
+  const sweeping = every(SWEEP, 'ending MCP sessions that nobody uses', sweep, deps);
+  return {
+    route: mcpRoutes({ ...deps, mcp, answer: deps.answerRpc }),
+    async [Symbol.asyncDispose]() {
+      await sweeping[Symbol.asyncDispose]();
+      await pool[Symbol.asyncDispose]();
+    },
+  };
 }

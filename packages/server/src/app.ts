@@ -403,25 +403,31 @@ export async function createApp(deps: {
     ],
   });
 
+  const mcp = opening.use(
+    joinMcp({
+      forward,
+      upstreams: destinations,
+      vault,
+      transportTo,
+      failureOf: upstreamFailure,
+      sealer,
+      audit,
+      bus,
+      addressOf,
+      publicUrl,
+      runtime,
+      answerRpc: answers.rpc,
+      lines: { of: tunnels.linesOf, open: tunnels.openLines },
+      log,
+    }),
+  );
+
   let port = config.listen.port;
   const server = createHttpServer({
     routes: [
       check,
       joined.fallback,
-      joinMcp({
-        forward,
-        upstreams: destinations,
-        vault,
-        transportTo,
-        failureOf: upstreamFailure,
-        sealer,
-        audit,
-        bus,
-        addressOf,
-        publicUrl,
-        runtime,
-        answerRpc: answers.rpc,
-      }),
+      mcp.route,
       ...forwardRoutes({
         forward,
         upstreams,

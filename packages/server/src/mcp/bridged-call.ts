@@ -29,6 +29,8 @@ export interface Turn {
 /** What a call needs of who made it. */
 export interface BridgedCallDeps {
   readonly back: LegacyBack;
+  /** Whose call it is. */
+  readonly owner: string;
   /** The state that the client is to come back with. */
   seal(turn: number): string;
   /** As a modern client is to get it. */
@@ -61,6 +63,10 @@ export class BridgedCall implements CallListener {
   constructor(turn: Turn, deps: BridgedCallDeps) {
     this.#turn = turn;
     this.#deps = deps;
+  }
+
+  get owner(): string {
+    return this.#deps.owner;
   }
 
   get couldAsk(): boolean {

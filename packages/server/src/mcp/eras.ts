@@ -8,12 +8,14 @@ import type { BackAnswer, BackHttp } from './back-http.ts';
 import { isObject, isResponse, type Params, request } from './json-rpc.ts';
 import { CODE, isLegacyVersion, META, MODERN, MODERN_ERRORS } from './protocol.ts';
 
-/** What a server speaks. At least one is true. */
+/** What a server speaks over HTTP; neither, where it speaks in lines. */
 export interface Era {
   readonly modern: boolean;
   readonly legacy: boolean;
 }
 
+/** Servers of both eras speak the legacy one in lines, so no program has to be started to find out. */
+const IN_LINES: Era = { modern: false, legacy: false };
 const LEGACY_ONLY: Era = { modern: false, legacy: true };
 /** A verdict's life, milliseconds. */
 const KEPT = 24 * 60 * 60_000;
@@ -30,6 +32,8 @@ export interface Eras {
 
 export function createEras(deps: {
   back: Pick<BackHttp, 'ask'>;
+  /** Whether it speaks in lines, and not over HTTP. */
+  inLines(upstream: Upstream): boolean;
   runtime: Pick<Runtime, 'now'>;
   bus: Pick<Bus, 'subscribe'>;
 }): Eras {
@@ -50,6 +54,7 @@ export function createEras(deps: {
 
   return {
     of(principal, upstream) {
+      if (deps.inLines(upstream)) return IN_LINES;
       const key = keyOf(principal, upstream);
       const known = verdicts.get(key);
       if (known !== undefined) return known;

@@ -29,6 +29,8 @@ export interface CallListener {
   response(message: Response): void;
   /** @param unsent the server surely did not act upon it */
   lost(error: Error, unsent: boolean): void;
+  /** Whose it is: what one person is asked is shown to nobody else. */
+  readonly owner: string;
   /** Whether it may be the one that a question belongs to, where the server does not say. */
   readonly couldAsk: boolean;
 }
@@ -45,6 +47,10 @@ export interface Introduction {
   readonly serverInfo: unknown;
   readonly instructions: unknown;
 }
+
+const NOBODY = 'No call is under way that this could belong to.';
+const SEVERAL =
+  'Several people have calls under way, and nothing says whose this belongs to: run the agent with --isolate principal.';
 
 /** How long a server may take for its handshake, milliseconds. */
 const HANDSHAKE = 30_000;
@@ -110,6 +116,7 @@ export class LegacyBack {
               )
             : answered.resolve(value),
         lost: error => answered.reject(error),
+        owner: '',
         couldAsk: false,
       },
     );
@@ -157,6 +164,7 @@ export class LegacyBack {
         unasked() {},
         response: resolve,
         lost: reject,
+        owner: '',
         couldAsk: false,
       });
     });
@@ -205,13 +213,11 @@ export class LegacyBack {
       this.answer(result(message.id, {}));
       return;
     }
-    const listener = (about === null ? undefined : this.#pending.get(about)?.listener) ?? this.#newest();
+    const own = about === null ? undefined : this.#pending.get(about)?.listener;
+    const listener = own ?? this.#newest();
     if (listener === undefined) {
       this.answer(
-        failure(message.id, {
-          code: CODE.refused,
-          message: 'No call is under way that this could belong to.',
-        }),
+        failure(message.id, { code: CODE.refused, message: this.#owners().size > 1 ? SEVERAL : NOBODY }),
       );
       return;
     }
@@ -219,7 +225,17 @@ export class LegacyBack {
     listener.asked(message);
   }
 
+  #owners(): Set<string> {
+    return new Set(
+      [...this.#pending.values()]
+        .filter(({ listener }) => listener.couldAsk)
+        .map(({ listener }) => listener.owner),
+    );
+  }
+
+  /** Where nothing says so: the newest call that could ask, as long as all of them are one person's. */
   #newest(): CallListener | undefined {
+    if (this.#owners().size > 1) return undefined;
     return [...this.#pending.values()].findLast(({ listener }) => listener.couldAsk)?.listener;
   }
 

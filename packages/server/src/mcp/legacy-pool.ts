@@ -9,6 +9,11 @@ import type { Link, LinkListener } from './link.ts';
 import { tooMany } from './refusal.ts';
 import { sorted } from './request-state.ts';
 
+export type Isolation = 'shared' | 'principal' | 'session';
+
+/** What a session declares that several clients use: what one of them cannot do is refused for that one. */
+const EVERYTHING: Params = { sampling: {}, elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
+
 /** A session that nobody uses is ended after so long, milliseconds. */
 const IDLE = 5 * 60_000;
 /** In one process, and of one principal. */
@@ -25,14 +30,19 @@ interface Kept {
 
 /** Sessions at legacy servers: one for a principal, a server, and what the principal's client can do. */
 export interface LegacyPool extends AsyncDisposable {
-  /** @throws AppError where the server takes no session; Refusal where there are too many */
-  session(principal: Principal, upstream: Upstream, capabilities: Params): Promise<LegacyBack>;
+  /**
+   * @param own of a client's session that wants one for itself, where the agent isolates sessions
+   * @throws AppError where the server takes no session; Refusal where there are too many
+   */
+  session(principal: Principal, upstream: Upstream, capabilities: Params, own?: string): Promise<LegacyBack>;
   /** Ends those that nobody used for long. */
   sweep(): void;
 }
 
 export function createLegacyPool(deps: {
-  open(principal: Principal, upstream: Upstream, listener: LinkListener): Link;
+  open(principal: Principal, upstream: Upstream, instance: string, listener: LinkListener): Link;
+  /** Of a server that speaks in lines, who shares its process; null for one over HTTP. */
+  isolationOf(upstream: Upstream): Isolation | null;
   runtime: Pick<Runtime, 'monotonic'>;
   bus: Pick<Bus, 'subscribe'>;
 }): LegacyPool {
@@ -53,14 +63,29 @@ export function createLegacyPool(deps: {
     end(({ back, usedAt }) => back.busy === 0 && now - usedAt > IDLE);
   }
 
-  function make(key: string, principal: Principal, upstream: Upstream, capabilities: Params): Kept {
-    makeRoom(principal);
-    const back = new LegacyBack(listener => deps.open(principal, upstream, listener));
+  /** Who shares a session, and what it declares. */
+  function place({ userId }: Principal, upstream: Upstream, declared: Params, own: string | undefined) {
+    const isolation = deps.isolationOf(upstream);
+    if (isolation === 'shared') return { userId: '', key: upstream.id, capabilities: EVERYTHING };
+    if (isolation === 'principal')
+      return { userId, key: `${userId}\n${upstream.id}`, capabilities: EVERYTHING };
+    const kind =
+      isolation === 'session' && own !== undefined ? own : sha256(JSON.stringify(sorted(declared)));
+    return { userId, key: `${userId}\n${upstream.id}\n${kind}`, capabilities: declared };
+  }
+
+  function make(
+    principal: Principal,
+    upstream: Upstream,
+    { key, userId, capabilities }: ReturnType<typeof place>,
+  ): Kept {
+    makeRoom(userId);
+    const back = new LegacyBack(listener => deps.open(principal, upstream, sha256(key), listener));
     const begun = back.begin(capabilities);
     const kept = {
       back,
       begun,
-      userId: principal.userId,
+      userId,
       upstreamId: upstream.id,
       usedAt: runtime.monotonic(),
     };
@@ -72,9 +97,10 @@ export function createLegacyPool(deps: {
     return kept;
   }
 
-  function makeRoom({ userId }: Principal): void {
+  function makeRoom(userId: string): void {
     const own = [...all.values()].filter(kept => kept.userId === userId);
-    const crowded = own.length >= MOST_OF_ONE ? own : all.size >= MOST ? [...all.values()] : null;
+    const crowded =
+      userId !== '' && own.length >= MOST_OF_ONE ? own : all.size >= MOST ? [...all.values()] : null;
     if (crowded === null) return;
     const idle = crowded.filter(({ back }) => back.busy === 0).toSorted((a, b) => a.usedAt - b.usedAt)[0];
     if (idle === undefined) throw tooMany('sessions');
@@ -82,9 +108,9 @@ export function createLegacyPool(deps: {
   }
 
   return {
-    async session(principal, upstream, capabilities) {
-      const key = `${principal.userId}\n${upstream.id}\n${sha256(JSON.stringify(sorted(capabilities)))}`;
-      const kept = all.get(key) ?? make(key, principal, upstream, capabilities);
+    async session(principal, upstream, declared, own) {
+      const placed = place(principal, upstream, declared, own);
+      const kept = all.get(placed.key) ?? make(principal, upstream, placed);
       kept.usedAt = runtime.monotonic();
       await kept.begun;
       return kept.back;

@@ -3,15 +3,13 @@ import { isObject, type Notification, notification, type Params, type Request, r
 import type { LegacyBack } from './legacy-back.ts';
 import type { Visit } from './mcp.ts';
 import { META } from './protocol.ts';
+import { subscribe, unsubscribe } from './resource-counts.ts';
 
 const CHANGES = {
   toolsListChanged: ['tools', 'notifications/tools/list_changed'],
   promptsListChanged: ['prompts', 'notifications/prompts/list_changed'],
   resourcesListChanged: ['resources', 'notifications/resources/list_changed'],
 } as const;
-
-/** How many listeners want to hear of a resource, by session. */
-const counts = new WeakMap<LegacyBack, Map<string, number>>();
 
 /** `subscriptions/listen` at a legacy server: its list changes, and its resources' updates by `resources/subscribe`. */
 export function listenOnLegacy(visit: Visit, { id, params }: Request, back: LegacyBack): void {
@@ -39,7 +37,7 @@ export function listenOnLegacy(visit: Visit, { id, params }: Request, back: Lega
     over = true;
     offStray();
     offClosed();
-    for (const uri of uris) unsubscribe(back, uri);
+    for (const uri of uris) unsubscribe(back, uri).catch(() => {});
   };
   const answer = new Answer(visit.receiver, () => stop());
   const offStray = back.onStray(({ method, params: said }: Notification) => {
@@ -63,24 +61,5 @@ export function listenOnLegacy(visit: Visit, { id, params }: Request, back: Lega
       }),
     ),
   );
-  for (const uri of uris) subscribe(back, uri);
-}
-
-function subscribe(back: LegacyBack, uri: string): void {
-  const all = counts.get(back) ?? new Map<string, number>();
-  counts.set(back, all);
-  const before = all.get(uri) ?? 0;
-  all.set(uri, before + 1);
-  if (before === 0) back.ask('resources/subscribe', { uri }).catch(() => {});
-}
-
-/** Undone when the last listener leaves. */
-function unsubscribe(back: LegacyBack, uri: string): void {
-  const all = counts.get(back);
-  const before = all?.get(uri) ?? 0;
-  if (before > 1) all!.set(uri, before - 1);
-  else if (before === 1) {
-    all!.delete(uri);
-    if (!back.over) back.ask('resources/unsubscribe', { uri }).catch(() => {});
-  }
+  for (const uri of uris) subscribe(back, uri).catch(() => {});
 }

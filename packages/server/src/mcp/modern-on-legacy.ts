@@ -4,7 +4,7 @@ import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { Answer } from './answer.ts';
 import { BridgedCall, type Turn } from './bridged-call.ts';
-import { isLevel, legacyCapabilities, lower, modernServerCapabilities } from './capabilities.ts';
+import { isLevel, legacyCapabilities, modernServerCapabilities } from './capabilities.ts';
 import { isRequest, type Message, metaOf, type Params, type Request, result } from './json-rpc.ts';
 import type { LegacyBack } from './legacy-back.ts';
 import type { LegacyPool } from './legacy-pool.ts';
@@ -13,6 +13,7 @@ import type { Visit } from './mcp.ts';
 import { META, MODERN } from './protocol.ts';
 import { stateGone, tooMany, unknownMethod } from './refusal.ts';
 import type { RequestStates } from './request-state.ts';
+import { wantLevel } from './session-level.ts';
 import type { ToolCall } from './tool-calls.ts';
 import { withoutDenied } from './tool-list.ts';
 
@@ -47,24 +48,13 @@ export function createModernOnLegacy(deps: {
   const { pool, states } = deps;
   /** Calls that a client is to come back to, or may; by an id that only its sealed state names. */
   const calls = new Map<string, { call: BridgedCall; userId: string }>();
-  const levels = new WeakMap<LegacyBack, string>();
 
   async function sessionFor({ principal, upstream }: Visit, request: Request): Promise<LegacyBack> {
     const declared = metaOf(request.params)[META.capabilities] as Params;
     const back = await pool.session(principal, upstream, legacyCapabilities(declared));
-    await wantLevel(back, request);
-    return back;
-  }
-
-  /** A legacy server logs for a session as a whole: it is told the lowest level that any call asked for. */
-  async function wantLevel(back: LegacyBack, request: Request): Promise<void> {
     const wanted = metaOf(request.params)[META.level];
-    if (!isLevel(wanted) || back.introduction.capabilities['logging'] === undefined) return;
-    const now = levels.get(back) ?? null;
-    const next = lower(now, wanted);
-    if (next === now) return;
-    levels.set(back, next);
-    await back.ask('logging/setLevel', { level: next });
+    if (isLevel(wanted)) await wantLevel(back, wanted);
+    return back;
   }
 
   function complete(visit: Visit, back: LegacyBack, request: Request, value: Params): Params {
@@ -88,6 +78,7 @@ export function createModernOnLegacy(deps: {
       const back = await sessionFor(visit, request);
       const call = new BridgedCall(turn, {
         back,
+        owner: principal.userId,
         seal: turns => states.seal(principal, upstream, request, id, turns),
         complete: (at, value) => complete(visit, back, at, value),
         over: () => calls.delete(id),

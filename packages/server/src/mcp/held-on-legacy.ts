@@ -1,0 +1,83 @@
+import { reaches } from './capabilities.ts';
+import type { HeldBack, HeldCall, HeldListener } from './held-back.ts';
+import { failure, type Id, type Notification, result } from './json-rpc.ts';
+import type { CallListener, LegacyBack } from './legacy-back.ts';
+import { CODE } from './protocol.ts';
+import { subscribe, unsubscribe } from './resource-counts.ts';
+import { wantLevel } from './session-level.ts';
+
+/**
+ * A legacy client's session at a legacy server whose own session others may share: ids, questions, levels and subscriptions are kept apart.
+ * @param owner whom the calls belong to
+ */
+export function holdOnLegacy(
+  back: LegacyBack,
+  owner: string,
+  listener: HeldListener,
+  release: () => void,
+): HeldBack {
+  const subscribed = new Set<string>();
+  let level: string | null = null;
+  const offStray = back.onStray(message => {
+    const uri = message.params?.['uri'];
+    if (message.method === 'notifications/resources/updated' && !subscribed.has(String(uri))) return;
+    listener.stray(message);
+  });
+  const offClosed = back.onClosed(() => listener.closed());
+
+  /** What this client wants to hear; another's wish for more is not its own. */
+  const wanted = ({ method, params }: Notification): boolean =>
+    method !== 'notifications/message' || level === null || reaches(params?.['level'], level);
+
+  return {
+    introduction: back.introduction,
+    call(request, call) {
+      const id = back.request(request.method, request.params ?? {}, heardBy(back, owner, call, wanted));
+      return why => back.cancel(id, why);
+    },
+    setLevel(next) {
+      level = next;
+      wantLevel(back, next).catch(() => {});
+    },
+    async subscribe(uri, on) {
+      if (on === subscribed.has(uri)) return { result: {} };
+      if (on) subscribed.add(uri);
+      else subscribed.delete(uri);
+      return on ? subscribe(back, uri) : unsubscribe(back, uri);
+    },
+    notify(message) {
+      if (message.method === 'notifications/roots/list_changed') back.notify(message);
+    },
+    close() {
+      offStray();
+      offClosed();
+      for (const uri of subscribed) unsubscribe(back, uri).catch(() => {});
+      release();
+    },
+  };
+}
+
+function heardBy(
+  back: LegacyBack,
+  owner: string,
+  call: HeldCall,
+  wanted: (message: Notification) => boolean,
+): CallListener {
+  const withdrawn = new Set<Id>();
+  return {
+    owner,
+    couldAsk: true,
+    notification(message) {
+      if (wanted(message)) call.notification(message);
+    },
+    asked({ id, method, params }) {
+      void call.ask(method, params).then(answer => {
+        if (withdrawn.has(id)) return;
+        back.answer('result' in answer ? result(id, answer.result) : failure(id, answer.error));
+      });
+    },
+    unasked: id => void withdrawn.add(id),
+    response: message => call.response(message),
+    lost: error => call.response({ error: { code: CODE.refused, message: error.message } }),
+  };
+}
