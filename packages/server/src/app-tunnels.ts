@@ -11,9 +11,13 @@ import type { Metrics } from './platform/metrics.ts';
 import type { Transport } from './terms/transport.ts';
 import type { Upstream } from './terms/upstream.ts';
 import { fallbackRoute } from './tunnels/fallback.ts';
+import { foreignRoutes } from './tunnels/foreign/routes.ts';
 import { tunnelRoutes } from './tunnels/routes.ts';
 import { createTunnelStore } from './tunnels/tunnel-store.ts';
 import { createTunnels, type Tunnels, type TunnelsDeps } from './tunnels/tunnels.ts';
+
+/** Where ContextForge's client dials. */
+const FOREIGN_PATHS = ['/reverse-proxy', '/v1/reverse-proxy'];
 
 interface Failing {
   of(upstreamId: string): { readonly since: number; readonly said: string } | null;
@@ -26,7 +30,7 @@ export interface JoinedTunnels {
   readonly destinations: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
   transportTo(upstream: Upstream): Transport;
   readonly upgrades: readonly UpgradeRoute[];
-  readonly routes: FastifyPluginAsyncZod;
+  readonly routes: readonly FastifyPluginAsyncZod[];
   readonly fallback: DataPlaneRoute;
   /** All that is called by name, and which of it fails: a tunnel whose agent is away does. */
   health(failing: Failing): { upstreams: JoinedTunnels['destinations']; failing: Failing };
@@ -48,7 +52,10 @@ export function joinTunnels(
   const tunnels = createTunnels({
     ...common,
     store: createTunnelStore(db, deps.runtime),
-    identity: { authenticate: (request: IncomingMessage) => deps.authenticate(credentialsOf(request)) },
+    identity: {
+      authenticate: (request: IncomingMessage, bearer?: string) =>
+        deps.authenticate(shownBy(request, bearer)),
+    },
     taken: id => upstreams.find(id) !== undefined,
     open: metrics.gauge('sallyport_tunnels', 'Connections of agents.'),
   });
@@ -64,8 +71,18 @@ export function joinTunnels(
       failing: { of: id => tunnels.failing(id) ?? failing.of(id) },
     }),
     transportTo: upstream => tunnels.transportTo(upstream) ?? ways.to(upstream),
-    upgrades: [{ prefix: TUNNEL_PATH, upgrade: tunnels.upgrade }],
-    routes: tunnelRoutes(tunnels),
+    upgrades: [
+      { prefix: TUNNEL_PATH, upgrade: tunnels.upgrade },
+      ...FOREIGN_PATHS.map(prefix => ({ prefix, upgrade: tunnels.foreign.upgrade })),
+    ],
+    routes: [tunnelRoutes(tunnels), foreignRoutes({ ...deps, agents: tunnels.foreign })],
     fallback: fallbackRoute<Call>(tunnels.fallback, deps.answerProblem),
   };
+}
+
+/** A token that stood in the query counts as the header it stands for. */
+function shownBy(request: IncomingMessage, bearer: string | undefined): ReturnType<typeof credentialsOf> {
+  const shown = credentialsOf(request);
+  if (bearer === undefined) return shown;
+  return { ...shown, headers: { ...shown.headers, authorization: `Bearer ${bearer}` } };
 }

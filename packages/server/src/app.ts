@@ -272,6 +272,7 @@ export async function createApp(deps: {
     upstreams,
     ways,
     perUser: config.tunnelsPerUser,
+    queryToken: config.tunnelQueryToken,
     answerProblem: answers.problem,
     publicUrl,
     addressOf,
@@ -398,7 +399,7 @@ export async function createApp(deps: {
         openCalls: forward.open,
         audit,
       }),
-      joined.routes,
+      ...joined.routes,
       auditRoutes({ store: auditStore }),
     ],
   });

@@ -157,6 +157,9 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     listTunnels: [{ status: 200 }, { status: 401, as: 'nobody' }],
     changeTunnel: [{ status: 404, path: { id: 'tun_none' }, json: {} }],
     removeTunnel: [{ status: 404, path: { id: 'tun_none' } }],
+    listAgentSessions: [{ status: 200 }],
+    disconnectAgentSession: [{ status: 404, path: { id: 'rps_none' } }],
+    sendToAgentSession: [{ status: 404, path: { id: 'rps_none' }, json: { jsonrpc: '2.0', method: 'ping' } }],
     listUpstreams: [{ status: 200 }, adminOnly],
     createUpstream: [
       { status: 201, json: spare },

@@ -29,6 +29,7 @@ export function compose(values: Values): Config {
     socketsPerAddress: values.socketsPerAddress,
     localAccounts: values.localAccounts ?? values.providers.length === 0,
     tunnelsPerUser: values.tunnelsPerUser,
+    tunnelQueryToken: values.tunnelQueryToken,
     session: { idle: values.sessionIdle, absolute: values.sessionAbsolute },
     metricsTokens: values.metricsToken,
     otlp: values.otlpEndpoint === undefined ? null : composeOtlp(values, values.otlpEndpoint),

@@ -223,6 +223,13 @@ export function createOptions(context: SchemaContext) {
       help: 'Connections of agents that one user may have open.',
     },
     {
+      key: 'tunnelQueryToken',
+      schema: is.boolean,
+      default: true,
+      form: 'boolean',
+      help: 'false: the token of a ContextForge agent is not taken from the query of its URL.',
+    },
+    {
       key: 'rateLimits',
       schema: is.rateLimits,
       default: {},

@@ -49,6 +49,8 @@ export interface Config {
   readonly localAccounts: boolean;
   /** Connections of agents that one user may have open. */
   readonly tunnelsPerUser: number;
+  /** Whether a foreign agent's token may stand in its URL. */
+  readonly tunnelQueryToken: boolean;
   readonly session: { readonly idle: number; readonly absolute: number };
   /** What opens `/metrics` besides an admin's credential. */
   readonly metricsTokens: readonly Secret[];

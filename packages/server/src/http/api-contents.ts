@@ -110,6 +110,23 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     summary: 'Disconnects it and forgets it',
     refusals: [403, 404],
   },
+  'GET /reverse-proxy/sessions': {
+    id: 'listAgentSessions',
+    tag: 'upstreams',
+    summary: 'Sessions of ContextForge agents: mine; an admin: all',
+  },
+  'DELETE /reverse-proxy/sessions/{id}': {
+    id: 'disconnectAgentSession',
+    tag: 'upstreams',
+    summary: 'Hangs up',
+    refusals: [403, 404],
+  },
+  'POST /reverse-proxy/sessions/{id}/request': {
+    id: 'sendToAgentSession',
+    tag: 'upstreams',
+    summary: 'Sends one JSON-RPC message; with Prefer: wait=N the answer is its reply',
+    refusals: [403, 404],
+  },
   'GET /api/v1/upstreams': { id: 'listUpstreams', tag: 'upstreams', summary: 'All upstreams' },
   'POST /api/v1/upstreams': { id: 'createUpstream', tag: 'upstreams', summary: 'Adds one', refusals: [409] },
   'PUT /api/v1/upstreams/{id}': {

@@ -4,7 +4,7 @@ import type { AddressOf } from '../platform/client-address.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
-import type { Connection } from './connection.ts';
+import type { Peer } from './peer.ts';
 import { mayBringAny } from './scope.ts';
 
 /** A request that wants to become a tunnel. */
@@ -12,6 +12,8 @@ export interface Arrival {
   readonly req: IncomingMessage;
   readonly socket: Socket;
   readonly head: Buffer;
+  /** What stood in the query instead of a header, where that is taken. */
+  readonly bearer?: string;
 }
 
 /** Who came, and whether they may stay. */
@@ -27,19 +29,19 @@ export interface Guest {
  * @throws AppError `unauthenticated`, `csrf`, `forbidden`, `rate_limited`
  */
 export function createAdmission(deps: {
-  identity: { authenticate(request: IncomingMessage): Principal | Promise<Principal> };
+  identity: { authenticate(request: IncomingMessage, bearer?: string): Principal | Promise<Principal> };
   guard(principal: Principal, request: { method: string; headers: IncomingMessage['headers'] }): void;
   standing(principal: Principal): Promise<unknown>;
-  connections: ReadonlyMap<Connection, Guest>;
+  connections: ReadonlyMap<Peer, Guest>;
   perUser: number;
   addressOf: AddressOf;
   audit: Audit;
 }) {
   const { connections, perUser, addressOf, audit } = deps;
 
-  return async ({ req }: Pick<Arrival, 'req'>): Promise<Guest> => {
+  return async ({ req, bearer }: Pick<Arrival, 'req' | 'bearer'>): Promise<Guest> => {
     const address = addressOf({ headers: req.headers, remoteAddress: req.socket.remoteAddress });
-    const principal = await deps.identity.authenticate(req);
+    const principal = await deps.identity.authenticate(req, bearer);
     if (principal.proof === 'anonymous') {
       throw new AppError('unauthenticated', 'A tunnel needs a gateway key, a token or a session.', {
         headers: { 'www-authenticate': 'Bearer' },
@@ -62,15 +64,15 @@ export function createAdmission(deps: {
       const words = `You have ${perUser} tunnels open already; close one first.`;
       refuse(new AppError('rate_limited', words, { headers: { 'retry-after': '30' } }), 'too many');
     }
-    return { principal, address, stands: () => stands(principal, req) };
+    return { principal, address, stands: () => stands(principal, req, bearer) };
   };
 
-  async function stands(principal: Principal, req: IncomingMessage): Promise<boolean> {
+  async function stands(principal: Principal, req: IncomingMessage, bearer?: string): Promise<boolean> {
     if ((await deps.standing(principal)) === null) return false;
     if (principal.proof !== 'jwt') return true;
     // Of a token only itself says until when it holds.
     try {
-      await deps.identity.authenticate(req);
+      await deps.identity.authenticate(req, bearer);
       return true;
     } catch (error) {
       if (asAppError(error).status === 401) return false;

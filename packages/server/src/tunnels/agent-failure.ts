@@ -26,3 +26,6 @@ export function agentFailure(code: string, tunnel: string): AppError {
 /** Nobody serves it at present. */
 export const notConnected = (tunnel: string): AppError =>
   new AppError('upstream_unreachable', `The tunnel ${tunnel} is not connected: its agent is not running.`);
+
+export const notOverHttp = (tunnel: string): AppError =>
+  new AppError('upstream_failed', `The tunnel ${tunnel} is spoken with in MCP's messages, not over HTTP.`);

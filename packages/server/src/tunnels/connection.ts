@@ -16,6 +16,7 @@ import {
 import type { ByeCode, Notice } from '@sallyport/protocol/notice.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import type { Peer } from './peer.ts';
 
 /** How long a goodbye may take to be heard, milliseconds. */
 const GOODBYE = 1_000;
@@ -32,7 +33,7 @@ export interface Passenger {
  * One agent's connection: HTTP/2 over its byte stream, with this end as the client. It lives until either end lets go, nothing was heard for
  * 30 s, or it may no longer be; whatever is under way then fails with words that say so.
  */
-export class Connection {
+export class Connection implements Peer {
   /** Each connection has a higher one than all before it. */
   readonly epoch: number;
   readonly openedAt: number;

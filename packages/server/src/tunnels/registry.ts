@@ -1,17 +1,17 @@
 import type { ServedServer } from '@sallyport/protocol/hello.ts';
 import type { Bus } from '../platform/bus.ts';
+import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import { notConnected } from './agent-failure.ts';
-import type { Connection } from './connection.ts';
+import { notConnected, notOverHttp } from './agent-failure.ts';
+import type { Peer } from './peer.ts';
 import type { Tally } from './tally.ts';
-import { TunnelCall } from './tunnel-call.ts';
 import type { Tunnel, TunnelStore } from './tunnel-store.ts';
 import { upstreamOf } from './tunnel-upstream.ts';
 
 /** A tunnel that an agent serves now. */
 export interface Live {
-  readonly connection: Connection;
+  readonly connection: Peer;
   readonly server: ServedServer;
   readonly tally: Tally;
   /** Epoch milliseconds. */
@@ -19,6 +19,10 @@ export interface Live {
   /** What the agent calls itself, with its version. */
   readonly agent: string;
   readonly address: string;
+  /** Over HTTP; null where it is spoken with in messages only. */
+  readonly transport: Transport | null;
+  /** In messages; null where it is reached over HTTP. */
+  readonly lines: ((wanted: LineWanted, events: MessageLineEvents) => MessageLine) | null;
 }
 
 /** A tunnel, whether or not it is served at present. */
@@ -46,9 +50,9 @@ export interface Registry {
    * From now on this connection serves it. A newer connection takes it from an older one, never the other way round.
    * @returns the connection that served it before; undefined when a newer one has it already
    */
-  serve(entry: Entry, live: Live): Connection | null | undefined;
+  serve(entry: Entry, live: Live): Peer | null | undefined;
   /** This connection serves it no more, unless another one has taken it. */
-  leave(entry: Entry, connection: Connection): void;
+  leave(entry: Entry, connection: Peer): void;
 }
 
 /** Which tunnels there are, and who serves each. What is remembered is the database's; who serves is this process's. */
@@ -136,7 +140,8 @@ function send(entry: Entry, ...[request, receiver]: Parameters<Transport['send']
   const { live, upstream } = entry;
   const refusal = live === null || live.connection.over ? notConnected(upstream.id) : live.connection.full;
   if (refusal !== null) receiver.error(refusal);
-  else new TunnelCall(upstream.id, request, receiver, live!.tally).start(live!.connection, live!.server.name);
+  else if (live!.transport === null) receiver.error(notOverHttp(upstream.id));
+  else live!.transport.send(request, receiver);
 }
 
 const sameButSeen = (a: Tunnel, b: Tunnel): boolean =>

@@ -4,7 +4,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Guest } from './admission.ts';
-import type { Connection } from './connection.ts';
+import type { Peer } from './peer.ts';
 
 /** With its jitter 4.4 s, milliseconds; the rest of the 5 s is the database's (rule 7). */
 const CHECK = 3_500;
@@ -15,7 +15,7 @@ const CHECK = 3_500;
  */
 export function createRevocation(deps: {
   bus: Pick<Bus, 'subscribe'>;
-  connections: ReadonlyMap<Connection, Guest>;
+  connections: ReadonlyMap<Peer, Guest>;
   runtime: Runtime;
   log: Logger;
 }): AsyncDisposable {
@@ -27,7 +27,7 @@ export function createRevocation(deps: {
   });
   const checking = every(CHECK, 'looking whether tunnels may go on', checkAll, { runtime, log });
 
-  async function check(guest: Guest, all: readonly Connection[]): Promise<void> {
+  async function check(guest: Guest, all: readonly Peer[]): Promise<void> {
     if (await guest.stands()) return;
     for (const connection of all)
       void connection.bye('revoked', 'the credential it was opened with is no longer valid');
@@ -35,7 +35,7 @@ export function createRevocation(deps: {
 
   /** Once for each credential: an agent of many connections costs one look. */
   async function checkAll(): Promise<void> {
-    const byCredential = new Map<string, { guest: Guest; all: Connection[] }>();
+    const byCredential = new Map<string, { guest: Guest; all: Peer[] }>();
     for (const [connection, guest] of connections) {
       const known = byCredential.get(guest.principal.credentialId);
       if (known === undefined) byCredential.set(guest.principal.credentialId, { guest, all: [connection] });

@@ -1,5 +1,5 @@
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
-import type { Hello, Isolation } from '@sallyport/protocol/hello.ts';
+import type { Isolation, ServedServer } from '@sallyport/protocol/hello.ts';
 import type { RegisteredServer } from '@sallyport/protocol/notice.ts';
 import type { Bus } from '../platform/bus.ts';
 import type { AddressOf } from '../platform/client-address.ts';
@@ -8,7 +8,7 @@ import { every } from '../platform/every.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import type { Actor, Audit } from '../terms/audit.ts';
+import type { Audit } from '../terms/audit.ts';
 import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Transport } from '../terms/transport.ts';
@@ -16,15 +16,18 @@ import type { Upstream } from '../terms/upstream.ts';
 import { createAcceptor, noCommonVersion, versionIn } from './accept.ts';
 import { type Arrival, createAdmission, type Guest } from './admission.ts';
 import { notConnected } from './agent-failure.ts';
+import { createArrivals, type Ways } from './arrivals.ts';
 import { Connection } from './connection.ts';
 import { createFallback, type FallbackCall } from './fallback.ts';
+import { createForeignAgents, type ForeignAgents } from './foreign/foreign-agents.ts';
 import { createHandles } from './handles.ts';
+import type { Peer } from './peer.ts';
 import { createRegistry, type Entry, type Registry } from './registry.ts';
 import { createRevocation } from './revocation.ts';
-import { mayBring } from './scope.ts';
 import { createSharing, type Sharing } from './sharing.ts';
 import { StdioLine } from './stdio-line.ts';
-import { createTally } from './tally.ts';
+import type { Tally } from './tally.ts';
+import { TunnelCall } from './tunnel-call.ts';
 import type { TunnelStore } from './tunnel-store.ts';
 import { isTunnel } from './tunnel-upstream.ts';
 
@@ -33,13 +36,15 @@ const LOOK_AGAIN = 3_500;
 
 export interface TunnelsDeps {
   store: TunnelStore;
-  identity: { authenticate(request: Arrival['req']): Principal | Promise<Principal> };
+  identity: { authenticate(request: Arrival['req'], bearer?: string): Principal | Promise<Principal> };
   /** Refuses an ambient credential (a cookie) that another site may have put to use. */
   guard(principal: Principal, request: { method: string; headers: Arrival['req']['headers'] }): void;
   /** What a credential is worth now, by the database; null: nothing. */
   standing(principal: Principal): Promise<unknown>;
   /** Whether an upstream of the configuration, or of an admin, is called so. */
   taken(id: string): boolean;
+  /** Whether a token may stand in the query of a foreign agent's upgrade. */
+  queryToken: boolean;
   /** Connections that one user may have. */
   perUser: number;
   publicUrl: URL;
@@ -58,6 +63,8 @@ export interface Tunnels extends AsyncDisposable {
   urlOf(entry: Entry): string;
   /** Takes an agent's WebSocket. @throws AppError with nothing accepted yet */
   upgrade(arrival: Arrival): Promise<void>;
+  /** Agents of other gateways' making. */
+  readonly foreign: ForeignAgents;
   /** Takes an agent whose WebSocket is blocked. */
   fallback(call: FallbackCall): Promise<void>;
   /** Takes an agent's byte stream from wherever it comes; its principal was let in. */
@@ -87,84 +94,40 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     taken: name => deps.taken(name) || registry.find(name) !== undefined,
   });
   const accept = createAcceptor(runtime);
-  const connections = new Map<Connection, Guest>();
+  const connections = new Map<Peer, Guest>();
   const admission = createAdmission({ ...deps, connections });
+  const arrive = createArrivals({ ...deps, connections, registry, handleOf, urlOf });
   const revocation = createRevocation({ bus, connections, runtime, log });
   const looking = new AsyncDisposableStack();
   let epoch = 0;
 
   async function welcome(stream: ByteStream, guest: Guest): Promise<void> {
-    const { principal, address } = guest;
     const connection = new Connection(stream, ++epoch, runtime);
-    connections.set(connection, guest);
-    deps.open.set(connections.size);
-    const actor: Actor = { userId: principal.userId, credentialId: principal.credentialId, address };
-    const entries: Entry[] = [];
-    const leave = () => {
-      for (const entry of entries) registry.leave(entry, connection);
-    };
-    connection.onLeaving(leave);
-    void connection.ended.then(reason => {
-      connections.delete(connection);
-      deps.open.set(connections.size);
-      leave();
-      for (const { upstream } of entries)
-        audit.record({ action: 'tunnel.close', ...actor, target: upstream.id, detail: { reason } });
-      log.info({ tunnels: entries.map(({ upstream }) => upstream.id), reason }, 'a tunnel was closed');
-    });
+    const stay = arrive(connection, guest);
+    connection.onLeaving(stay.leave);
     try {
       // Between its authentication and this line it may have been revoked.
       if (!(await guest.stands()))
         return await connection.bye('revoked', 'The credential is no longer valid.');
-      const hello = await connection.hello();
-      const answers = await registerAll(connection, hello, principal, address, entries);
+      const { servers, agent } = await connection.hello();
+      const answers: RegisteredServer[] = [];
+      for (const server of servers)
+        answers.push(
+          await stay.register(server, `${agent.name} ${agent.version}`, (tally, tunnel) =>
+            waysOver(connection, { tunnel, server, tally }),
+          ),
+        );
       if (connection.over) return;
-      if (entries.length === 0)
+      if (stay.entries.length === 0)
         return await connection.bye('refused', answers.map(({ problem }) => problem).join(' '));
-      for (const { upstream, tunnel } of entries)
-        audit.record({ action: 'tunnel.open', ...actor, target: upstream.id, detail: { kind: tunnel.kind } });
-      log.info({ tunnels: entries.map(({ upstream }) => upstream.id), address }, 'a tunnel was opened');
       await connection.notice({ type: 'registered', servers: answers });
     } catch (error) {
       const said = (error as Error).message;
-      log.warn({ reason: said, user: principal.userId }, 'an agent could not be welcomed');
+      log.warn({ reason: said, user: guest.principal.userId }, 'an agent could not be welcomed');
       // A database that is away is no fault of the agent's, which comes again.
       const code = error instanceof AppError && error.status >= 500 ? 'stopping' : 'refused';
       await connection.bye(code, `The agent's hello does not hold: ${said}.`);
     }
-  }
-
-  async function registerAll(
-    connection: Connection,
-    hello: Hello,
-    principal: Principal,
-    address: string,
-    entries: Entry[],
-  ): Promise<RegisteredServer[]> {
-    const handle = await handleOf(principal);
-    const agent = `${hello.agent.name} ${hello.agent.version}`;
-    const answers: RegisteredServer[] = [];
-    for (const server of hello.servers) {
-      if (!mayBring(principal.scope, server.name)) {
-        const problem = `The key's scope does not let it bring ${handle}/${server.name}.`;
-        answers.push({ name: server.name, id: null, url: null, problem });
-        continue;
-      }
-      const entry = registry.put(await store.saw({ ...server, ownerId: principal.userId }));
-      const live = { connection, server, tally: createTally(runtime), since: runtime.now(), agent, address };
-      const before = connection.over ? undefined : registry.serve(entry, live);
-      if (before === undefined) continue;
-      entries.push(entry);
-      if (before !== null && before !== connection) fence(before);
-      answers.push({ name: server.name, id: entry.upstream.id, url: urlOf(entry), problem: null });
-    }
-    return answers;
-  }
-
-  /** An older connection that serves nothing any more: most often its agent is here again, and nobody is at its other end. */
-  function fence(before: Connection): void {
-    if (registry.list().some(({ live }) => live?.connection === before)) return;
-    void before.bye('replaced', 'a newer connection of an agent serves the same names');
   }
 
   function urlOf({ upstream }: Entry): string {
@@ -176,6 +139,7 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     registry,
     sharing: createSharing({ store, registry, taken: deps.taken, audit }),
     urlOf,
+    foreign: createForeignAgents({ ...deps, admission, arrive, nextEpoch: () => ++epoch }),
     fallback: createFallback({
       admission,
       authenticate: async req => deps.identity.authenticate(req),
@@ -200,13 +164,13 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       const live = registry.find(upstream.id)?.live ?? null;
       if (live === null || live.connection.over) throw notConnected(upstream.id);
       if (live.connection.full !== null) throw live.connection.full;
-      const { connection, server, tally } = live;
-      return new StdioLine({ tunnel: upstream.id, server: server.name, connection, tally }, wanted, events);
+      if (live.lines === null) throw notConnected(upstream.id);
+      return live.lines(wanted, events);
     },
 
     linesOf(upstream) {
-      const server = registry.find(upstream.id)?.live?.server;
-      return server?.kind === 'stdio' ? { isolate: server.isolate } : null;
+      const live = registry.find(upstream.id)?.live ?? null;
+      return live === null || live.lines === null ? null : { isolate: live.server.isolate };
     },
 
     failing(upstreamId) {
@@ -228,4 +192,18 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       );
     },
   };
+}
+
+/** How a server of a native agent is reached. */
+function waysOver(
+  connection: Connection,
+  { tunnel, server, tally }: { tunnel: string; server: ServedServer; tally: Tally },
+): Ways {
+  if (server.kind === 'stdio') {
+    const about = { tunnel, server: server.name, connection, tally };
+    return { transport: null, lines: (wanted, events) => new StdioLine(about, wanted, events) };
+  }
+  const send: Transport['send'] = (request, receiver) =>
+    new TunnelCall(tunnel, request, receiver, tally).start(connection, server.name);
+  return { transport: { send }, lines: null };
 }

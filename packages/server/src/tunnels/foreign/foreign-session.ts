@@ -1,0 +1,327 @@
+import { startHeartbeat } from '@sallyport/protocol/heartbeat.ts';
+import { DEAD_AFTER } from '@sallyport/protocol/limits.ts';
+import type { ByeCode } from '@sallyport/protocol/notice.ts';
+import type { WebSocket } from 'ws';
+import { AppError } from '../../platform/errors.ts';
+import type { Runtime } from '../../platform/runtime.ts';
+import type { LineWanted, MessageLine, MessageLineEvents } from '../../terms/message-line.ts';
+import type { Peer } from '../peer.ts';
+import { isObject, type Json, kindOf, parseFrame } from './frames.ts';
+import { createSessionLog } from './session-log.ts';
+
+/** A heartbeat so soon after one of ours is its echo, milliseconds. */
+const ECHO = 1_000;
+/** A frame toward an agent: its WebSocket library takes no larger one. */
+const DOWN_BYTES = 1024 * 1024;
+/** A frame of a second generation agent, which knows that limit. */
+const SECOND_BYTES = 1024 * 1024;
+/** Requests of the HTTP side that wait for their replies. */
+const MOST_ASKED = 1_000;
+/** What of a second generation's handshake may take, milliseconds. */
+const HANDSHAKE = 15_000;
+/** The id of our own `initialize` toward one; never `init-` or `health_check_`, which are the agents' own. */
+const HANDSHAKE_ID = 'sallyport-initialize';
+const LEGACY = '2024-11-05';
+
+/** What an agent says its server is. */
+export interface ServerInfo {
+  readonly name: string;
+  readonly description: string | null;
+  readonly protocol: string | null;
+}
+
+/**
+ * One ContextForge agent, of either generation: a WebSocket of JSON frames, whose payloads are one server's JSON-RPC messages. Messages
+ * reach whoever has the line; those of the HTTP side, and what the server says by itself, are in the log as well.
+ */
+export class ForeignSession implements Peer {
+  /** Minted here: what the client calls itself grants nothing. */
+  readonly id: string;
+  readonly epoch: number;
+  readonly connectedAt: number;
+  readonly log = createSessionLog();
+  info: ServerInfo | null = null;
+  lastActivity: number;
+  messages = 0;
+  bytes = 0;
+  readonly #socket: WebSocket;
+  readonly #runtime: Runtime;
+  readonly #registered: (info: ServerInfo) => Promise<string | null>;
+  readonly #ended = Promise.withResolvers<string>();
+  readonly #stopHeartbeat: () => void;
+  readonly #asked = new Map<string, { id: unknown; reply: (message: Json) => void }>();
+  #line: MessageLineEvents | null = null;
+  #reason: string | null = null;
+  #beatAt = Number.NEGATIVE_INFINITY;
+  #count = 0;
+  /** Of the second generation, as its register showed. */
+  #second = false;
+  #shakenHands: ((reply: Json) => void) | null = null;
+
+  /** @param deps.registered makes it known; resolves with why it may not be, or null */
+  constructor(
+    socket: WebSocket,
+    deps: {
+      id: string;
+      epoch: number;
+      runtime: Runtime;
+      registered(info: ServerInfo): Promise<string | null>;
+    },
+  ) {
+    this.#socket = socket;
+    this.#runtime = deps.runtime;
+    this.#registered = deps.registered;
+    this.id = deps.id;
+    this.epoch = deps.epoch;
+    this.connectedAt = deps.runtime.now();
+    this.lastActivity = this.connectedAt;
+    const life = { heardAt: deps.runtime.monotonic() };
+    const heard = () => {
+      life.heardAt = deps.runtime.monotonic();
+    };
+    this.#stopHeartbeat = startHeartbeat({
+      session: {
+        destroyed: false,
+        ping: () => {
+          socket.ping();
+          return true;
+        },
+      },
+      stream: life,
+      clock: deps.runtime,
+      dead: () => this.#end(`nothing was heard of the agent for ${DEAD_AFTER / 1000} s`),
+    });
+    socket.on('ping', heard).on('pong', heard);
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      heard();
+      if (isBinary) this.#sayError('Text frames are expected.');
+      else this.#frame(data.toString('utf8'));
+    });
+    socket.on('close', () => this.#end('the agent hung up'));
+    socket.on('error', error => this.#end(`the connection failed (${error.message})`));
+  }
+
+  get ended(): Promise<string> {
+    return this.#ended.promise;
+  }
+
+  get over(): boolean {
+    return this.#reason !== null;
+  }
+
+  get full(): AppError | null {
+    return null;
+  }
+
+  async bye(code: ByeCode, detail: string): Promise<void> {
+    // Close codes of RFC 6455 section 7.4.1: going away, or a policy.
+    this.#end(detail, code === 'stopping' ? 1001 : 1008);
+  }
+
+  /** Opens the one line there is; a second one takes it from the first. */
+  lines(tunnel: string, _wanted: LineWanted, events: MessageLineEvents): MessageLine {
+    const lost = `The tunnel ${tunnel} has one program for all, and it is spoken with by another session now.`;
+    this.#line?.closed(new AppError('upstream_failed', lost));
+    this.#line = events;
+    const mine = () => this.#line === events;
+    return {
+      send: text => {
+        if (!mine()) return;
+        const problem = this.#send(text);
+        const { id } = (parseFrame(`{"type":"x","payload":${text}}`)?.['payload'] ?? {}) as Json;
+        if (problem !== null && id !== undefined)
+          events.message(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32600, message: problem } }));
+      },
+      pause: () => this.#socket.pause(),
+      resume: () => this.#socket.resume(),
+      close: () => {
+        if (!mine()) return;
+        this.#line = null;
+        this.#socket.resume();
+        events.closed(null);
+      },
+    };
+  }
+
+  /**
+   * Sends a message for the HTTP side, a request under an id of ours.
+   * @returns its reply, under its own id again; null for what has none
+   * @throws AppError `body_too_large`
+   */
+  ask(message: Json): Promise<Json> | null {
+    const { promise, resolve } = Promise.withResolvers<Json>();
+    const isRequest = kindOf(message) === 'request';
+    const id = `rq-${++this.#count}`;
+    if (isRequest) {
+      if (this.#asked.size >= MOST_ASKED) this.#asked.delete(this.#asked.keys().next().value!);
+      this.#asked.set(id, { id: message['id'], reply: resolve });
+    }
+    const problem = this.#send(JSON.stringify(isRequest ? { ...message, id } : message));
+    if (problem !== null) throw new AppError('body_too_large', problem);
+    return isRequest ? promise : null;
+  }
+
+  #frame(text: string): void {
+    this.lastActivity = this.#runtime.now();
+    this.bytes += text.length;
+    if (this.#second && Buffer.byteLength(text) > SECOND_BYTES) {
+      this.#end('a frame is larger than 1 MiB', 1009);
+      return;
+    }
+    const frame = parseFrame(text);
+    switch (frame?.type) {
+      case undefined:
+        this.#sayError('A frame is a JSON object with a type.');
+        break;
+      case 'register':
+        void this.#register(frame!);
+        break;
+      case 'unregister':
+        this.#end('the agent left');
+        break;
+      case 'heartbeat':
+        this.#heartbeat();
+        break;
+      case 'response':
+      case 'notification':
+      case 'request':
+        if (isObject(frame!['payload'])) this.#message(frame!['payload']);
+        else this.#sayError('The payload is no JSON-RPC message.');
+        break;
+      default:
+        this.#sayError(`There is no frame of type ${frame!.type.slice(0, 40)}.`);
+    }
+  }
+
+  /** A client of the first generation answers every heartbeat: an echo is not answered, or it would never end. */
+  #heartbeat(): void {
+    const now = this.#runtime.monotonic();
+    if (now - this.#beatAt < ECHO) return;
+    this.#beatAt = now;
+    this.#down({
+      type: 'heartbeat',
+      sessionId: this.id,
+      timestamp: new Date(this.#runtime.now()).toISOString(),
+    });
+  }
+
+  /** The second generation sends no session id of its own; it waits until the gateway has spoken with its server. */
+  async #register(frame: Json): Promise<void> {
+    if (this.info !== null) {
+      this.#sayError('This session is registered already.');
+      this.#end('a second register came', 1008);
+      return;
+    }
+    const server = isObject(frame['server']) ? frame['server'] : {};
+    const text = (value: unknown) => (typeof value === 'string' ? value.slice(0, 2_000) : null);
+    const info = {
+      name: text(server['name']) ?? 'server',
+      description: text(server['description']),
+      protocol: text(server['protocol']),
+    };
+    this.info = info;
+    const first = typeof frame['sessionId'] === 'string';
+    this.#second = !first;
+    const problem = await this.#registered(info).catch((error: Error) => error.message);
+    if (problem !== null) {
+      this.#down({
+        type: first ? 'error' : 'register_complete',
+        sessionId: this.id,
+        status: 'error',
+        message: problem,
+      });
+      this.#end(problem, 1008);
+      return;
+    }
+    this.#down({ type: 'register_ack', sessionId: this.id, status: first ? 'success' : 'processing' });
+    if (!first) await this.#shakeHands();
+  }
+
+  async #shakeHands(): Promise<void> {
+    const reply = new Promise<Json>(resolve => (this.#shakenHands = resolve));
+    const capabilities = {};
+    const clientInfo = { name: 'sallyport', version: '1' };
+    const params = { protocolVersion: LEGACY, capabilities, clientInfo };
+    this.#send(JSON.stringify({ jsonrpc: '2.0', id: HANDSHAKE_ID, method: 'initialize', params }));
+    const enough = new AbortController();
+    const late = this.#runtime.sleep(HANDSHAKE, enough.signal).then(
+      () => null,
+      () => null,
+    );
+    const answer = await Promise.race([reply, late, this.ended.then(() => null)]);
+    enough.abort();
+    if (this.over) return;
+    if (answer === null || answer['error'] !== undefined) {
+      const message = 'The server did not answer initialize.';
+      this.#down({ type: 'register_complete', sessionId: this.id, status: 'error', message });
+      this.#end(message, 1008);
+      return;
+    }
+    this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
+    this.#down({ type: 'register_complete', sessionId: this.id, status: 'success' });
+  }
+
+  #message(payload: Json): void {
+    this.messages += 1;
+    const { id } = payload;
+    if (kindOf(payload) === 'response' && typeof id === 'string') {
+      // Of the initialize that the client sends its server by itself.
+      if (id.startsWith('init-') || id.startsWith('health_check_')) return;
+      if (id === HANDSHAKE_ID) {
+        this.#shakenHands?.(payload);
+        return;
+      }
+      const asked = this.#asked.get(id);
+      if (asked !== undefined) {
+        this.#asked.delete(id);
+        const reply = { ...payload, id: asked.id };
+        this.log.add(JSON.stringify(reply));
+        asked.reply(reply);
+        return;
+      }
+    }
+    const text = JSON.stringify(payload);
+    if (kindOf(payload) !== 'response') this.log.add(text);
+    this.#line?.message(text);
+  }
+
+  /** @returns why it cannot be sent, or null */
+  #send(message: string): string | null {
+    const text = `{"type":"request","sessionId":${JSON.stringify(this.id)},"payload":${message}}`;
+    if (Buffer.byteLength(text) > DOWN_BYTES) return 'The message is larger than this agent takes (1 MiB).';
+    this.#sendText(text);
+    return null;
+  }
+
+  #down(frame: Json): void {
+    this.#sendText(JSON.stringify(frame));
+  }
+
+  #sendText(text: string): void {
+    this.bytes += text.length;
+    this.messages += 1;
+    this.lastActivity = this.#runtime.now();
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text);
+  }
+
+  #sayError(message: string): void {
+    this.#down({ type: 'error', message });
+  }
+
+  #end(reason: string, code = 1000): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#stopHeartbeat();
+    const error = new AppError(
+      'upstream_failed',
+      `The tunnel was lost before the answer came: ${reason}. Whether the call took effect is not known.`,
+    );
+    this.#line?.closed(error);
+    this.#line = null;
+    for (const { id, reply } of this.#asked.values())
+      reply({ jsonrpc: '2.0', id, error: { code: -32603, message: error.message } });
+    this.#asked.clear();
+    this.#socket.close(code, reason.slice(0, 100));
+    this.#ended.resolve(reason);
+  }
+}
