@@ -63,7 +63,7 @@ import { createUserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
-import { migrate } from './platform/db/migrate.ts';
+import { migrate, missingMigrations } from './platform/db/migrate.ts';
 import { assertAnswers, type Patience, reachDatabase } from './platform/db/reach.ts';
 import { createDefinitionStore } from './platform/definitions/definition-store.ts';
 import { every } from './platform/every.ts';
@@ -361,7 +361,11 @@ export async function createApp(deps: {
     plugins: [
       pages,
       events.routes,
-      healthRoutes({ checkDatabase }),
+      healthRoutes({
+        checkDatabase,
+        missingMigrations: () => missingMigrations(database),
+        unreadable: vault.unreadable,
+      }),
       checkRoutes({ examine }),
       metricsRoutes({ metrics }),
       identityRoutes({

@@ -18,7 +18,7 @@ const PAGES = {
   '/admin/providers': 'Providers',
   '/admin/audit': 'Audit',
   '/admin/health': 'Health',
-  '/admin/no-such-page': 'Not found',
+  '/no/such/page': 'Not found',
 };
 const SIZES = [
   { width: 1280, height: 800 },
@@ -29,7 +29,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`every page is whole for a screen reader and on a phone, ${colorScheme}`, { skip }, async t => {
     const { gateway, provider } = await startHouse(t);
     provider.account = 'root';
-    const page = await openWindow(t, [401]);
+    const page = await openWindow(t, [401, 404]);
     await page.emulateMedia({ colorScheme });
     const assertWhole = async (path: string) => {
       for (const size of SIZES) {

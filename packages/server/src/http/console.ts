@@ -23,6 +23,12 @@ export function consoleRoutes(deps: { dir: string }): FastifyPluginAsync {
         return send(request, reply, index);
       });
     }
+    // An address that somebody mistyped: a person gets a page that says so, a program the problem.
+    app.get('/*', open, (request, reply) => {
+      if (!request.headers.accept?.includes('text/html') || request.url.startsWith('/api/'))
+        throw new AppError('not_found', 'There is nothing at this path.');
+      return send(request, reply.code(404).header('cache-control', 'no-store'), index);
+    });
     for (const url of ['/assets/*', '/theme.js', '/favicon.svg']) {
       const lasting = url === '/assets/*' ? 'public, max-age=31536000, immutable' : 'no-cache';
       app.get(url, open, (request, reply) => {

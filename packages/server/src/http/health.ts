@@ -11,23 +11,39 @@ const checkBody = z.object({
 });
 
 /** `/healthz`: the process answers. `/readyz`: it can do its work. */
-export function healthRoutes(deps: { checkDatabase(): Promise<void> }): FastifyPluginAsyncZod {
+export function healthRoutes(deps: {
+  checkDatabase(): Promise<void>;
+  /** Migrations that this program needs and the database does not have. */
+  missingMigrations(): Promise<readonly string[]>;
+  /** How many records are sealed under a key that is not in the ring. */
+  unreadable(): Promise<number>;
+}): FastifyPluginAsyncZod {
   const ok = z.object({ status: z.literal('ok') });
   const open = { config: { policy: 'public' } } as const;
+
+  /** @throws AppError `unavailable` with what is not ready, and nothing that an outsider may not know */
+  async function assertReady(): Promise<void> {
+    const refused = (said: string, cause?: unknown) =>
+      new AppError('unavailable', said, { cause, headers: { 'retry-after': '5' } });
+    await deps.checkDatabase().catch(cause => {
+      throw refused('The database does not answer.', cause);
+    });
+    const [missing, unreadable] = await Promise.all([deps.missingMigrations(), deps.unreadable()]);
+    if (missing.length > 0)
+      throw refused('The database lacks migrations of this version; restart, or run sallyport migrate.');
+    if (unreadable > 0)
+      throw refused(
+        'Stored tokens are sealed under a key that this process does not have; sallyport doctor says more.',
+      );
+  }
+
   return async app => {
     app.get('/healthz', { ...open, schema: { response: { 200: ok } } }, async () => ({
       status: 'ok' as const,
     }));
 
     app.get('/readyz', { ...open, schema: { response: { 200: ok } } }, async () => {
-      try {
-        await deps.checkDatabase();
-      } catch (cause) {
-        throw new AppError('unavailable', 'The database does not answer.', {
-          cause,
-          headers: { 'retry-after': '5' },
-        });
-      }
+      await assertReady();
       return { status: 'ok' as const };
     });
   };

@@ -50,6 +50,16 @@ export async function pendingMigrations(database: Database): Promise<string[]> {
   if (!tables.some(table => table.name === 'migrations')) return files.map(file => file.name);
   const applied = (await sql<Applied>`select name, checksum from migrations`.execute(database.db)).rows;
   refuseForeignHistory(applied, files);
+  return without(applied, files);
+}
+
+/** What this program needs and the database, perhaps put back from a backup, does not have. One that is newer than the program is none of it. */
+export async function missingMigrations(database: Database): Promise<string[]> {
+  const applied = (await sql<Applied>`select name, checksum from migrations`.execute(database.db)).rows;
+  return without(applied, await migrationFiles(database.dialect));
+}
+
+function without(applied: readonly Applied[], files: readonly { name: string }[]): string[] {
   const done = new Set(applied.map(row => row.name));
   return files.map(file => file.name).filter(name => !done.has(name));
 }
