@@ -63,11 +63,12 @@ export function joinMcp(deps: JoinMcpDeps) {
         : openHttpLink({ back, runtime, who, to }, listener),
   });
   const sessionIds = createSessionIds(deps);
+  const eras = createEras({ ...deps, back, inLines });
 
   async function hold(visit: Visit, request: Request, id: string, listener: HeldListener): Promise<HeldBack> {
     const { principal: who, upstream: to } = visit;
     const declared = declaredIn(request);
-    if (!inLines(to)) {
+    if ((await eras.of(who, to)).modern) {
       const { clientInfo } = request.params ?? {};
       return holdOnModern(
         { back, who, to, capabilities: modernCapabilities(declared), clientInfo },
@@ -84,7 +85,7 @@ export function joinMcp(deps: JoinMcpDeps) {
   const states = createRequestStates(deps);
   const mcp = createMcp({
     modernOnLegacy: createModernOnLegacy({ pool, states, runtime }),
-    eras: createEras({ ...deps, back, inLines }),
+    eras,
     sessionIds,
     held,
     toolCalls: createToolCalls(deps),

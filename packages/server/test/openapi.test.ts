@@ -224,6 +224,8 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     getHealth: [{ status: 200 }],
 
     callMcp: [{ status: 404, path: { upstream: 'none' }, json: {} }],
+    openMcpSse: [{ status: 404, path: { upstream: 'none' } }],
+    postMcpSse: [{ status: 404, path: { upstream: 'none' }, json: {} }],
     streamMcp: [{ status: 404, path: { upstream: 'none' } }],
     endMcp: [{ status: 404, path: { upstream: 'none' } }],
     listSignInOptions: [{ status: 200, as: 'nobody' }],

@@ -153,6 +153,8 @@ export const dataPlanePaths = {
     get: mcp('streamMcp', "A legacy session's stream", false),
     delete: mcp('endMcp', 'Ends a legacy session', false),
   },
+  '/mcp/{upstream}/sse': { get: mcp('openMcpSse', 'A session of the transport of 2024-11-05', false) },
+  '/mcp/{upstream}/messages': { post: mcp('postMcpSse', 'A message for such a session', true) },
   '/u/whoami/{path}': {
     get: {
       operationId: 'showForwarded',

@@ -35,7 +35,9 @@ type Answered = { result: Params } | { error: RpcError };
 export class HeldSession {
   readonly ticket: SessionTicket;
   readonly credentialId: string;
-  readonly #capabilities: Params;
+  /** Everything goes on one stream (HTTP+SSE). */
+  readonly #single: boolean;
+  #capabilities: Params = {};
   readonly #own: EventLog;
   readonly #logs = new Map<string, EventLog>();
   readonly #calls = new Map<Id, (reason: string) => void>();
@@ -44,10 +46,10 @@ export class HeldSession {
   #next = 1;
   usedAt = 0;
 
-  constructor(ticket: SessionTicket, credentialId: string, capabilities: Params) {
+  constructor(ticket: SessionTicket, credentialId: string, single: boolean) {
     this.ticket = ticket;
     this.credentialId = credentialId;
-    this.#capabilities = capabilities;
+    this.#single = single;
     this.#own = this.#log('0');
   }
 
@@ -55,16 +57,23 @@ export class HeldSession {
     return this.#calls.size > 0 || this.#own.followed;
   }
 
-  begin(back: HeldBack): void {
+  begin(back: HeldBack, capabilities: Params): void {
     this.#back = back;
+    this.#capabilities = capabilities;
   }
 
   /** What belongs to no call goes on the session's own stream. */
-  stray(message: Notification): void {
+  stray(message: Message): void {
     this.#own.push(message);
   }
 
+  /** The one stream of a session that has no other. */
+  follow(answer: Answer): void {
+    this.#own.follow(answer, null);
+  }
+
   post(visit: Visit, message: Message, toolCall: ToolCall | null): void {
+    if (this.#back === null) throw noSession();
     if (isRequest(message)) this.#request(visit, message, toolCall);
     else {
       if (isResponse(message)) this.#answered(message);
@@ -98,15 +107,20 @@ export class HeldSession {
   #request(visit: Visit, message: Request, toolCall: ToolCall | null): void {
     const { id, method, params } = message;
     const answer = new Answer(visit.receiver);
-    const log = this.#log(String(this.#next++));
-    log.follow(answer, null);
+    const log = this.#single ? this.#own : this.#log(String(this.#next++));
+    if (this.#single) answer.json(202, null);
+    else log.follow(answer, null);
+    const last = (message: Message | null) => {
+      if (!this.#single) log.end(message);
+      else if (message !== null) log.push(message);
+    };
     const respond = ({ result: value, error }: Pick<Response, 'result' | 'error'>) => {
       this.#calls.delete(id);
       toolCall?.end(outcomeOf({ ...(value && { result: value }), error }));
       const whole = value === undefined ? failure(id, error!) : result(id, value);
       const seen =
         visit.mayCall !== null && method === 'tools/list' ? withoutDenied(whole, visit.mayCall) : whole;
-      log.end(seen as Response);
+      last(seen as Response);
     };
     if (this.#calls.has(id))
       respond({ error: { code: CODE.invalidRequest, message: 'A request with this id is under way.' } });
@@ -134,7 +148,7 @@ export class HeldSession {
           this.#calls.delete(id);
           toolCall?.end('abandoned');
           cancel(why);
-          log.end(null);
+          last(null);
         });
     }
   }

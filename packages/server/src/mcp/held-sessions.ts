@@ -4,7 +4,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import { Answer } from './answer.ts';
 import type { HeldBack, HeldListener } from './held-back.ts';
 import { declaredIn, HeldSession } from './held-session.ts';
-import { type Message, type Request, result } from './json-rpc.ts';
+import { isRequest, type Message, type Request, type Response, result } from './json-rpc.ts';
 import type { Visit } from './mcp.ts';
 import { isLegacyVersion, LEGACY } from './protocol.ts';
 import { noSession, tooMany } from './refusal.ts';
@@ -19,6 +19,9 @@ const MOST_OF_ONE = 100;
 /** Sessions of legacy clients that end here. They live in this process; after a restart their clients initialize again. */
 export interface HeldSessions {
   initialize(visit: Visit, request: Request): Promise<void>;
+  /** HTTP+SSE: the stream that is a session, and says where its messages go. */
+  open(visit: Visit): void;
+  message(visit: Visit, ticket: SessionTicket, message: Message, toolCall: ToolCall | null): Promise<void>;
   post(visit: Visit, ticket: SessionTicket, message: Message, toolCall: ToolCall | null): void;
   get(visit: Visit, ticket: SessionTicket): void;
   end(visit: Visit, ticket: SessionTicket): void;
@@ -66,33 +69,57 @@ export function createHeldSessions(deps: {
     drop(idle, 'too many sessions');
   }
 
-  return {
-    async initialize(visit, request) {
-      const { principal, upstream } = visit;
-      refuseCrowd(principal.userId);
-      const id = newId(runtime, 'mcs');
-      const sealed = sessionIds.mint(principal, upstream, 'held', id);
-      const ticket = sessionIds.open(sealed, principal, upstream);
-      const session = new HeldSession(ticket, principal.credentialId, declaredIn(request));
-      const back = await deps.hold(visit, request, id, {
+  function make({ principal, upstream }: Visit, single: boolean) {
+    refuseCrowd(principal.userId);
+    const sealed = sessionIds.mint(principal, upstream, 'held', newId(runtime, 'mcs'));
+    const ticket = sessionIds.open(sealed, principal, upstream);
+    const session = new HeldSession(ticket, principal.credentialId, single);
+    session.usedAt = runtime.monotonic();
+    all.set(ticket.id!, session);
+    return { sealed, session };
+  }
+
+  async function introduce(visit: Visit, session: HeldSession, request: Request): Promise<Response> {
+    try {
+      const back = await deps.hold(visit, request, session.ticket.id!, {
         stray: message => session.stray(message),
         closed: () => drop(session, 'the server is gone'),
       });
-      session.begin(back);
-      session.usedAt = runtime.monotonic();
-      all.set(id, session);
+      session.begin(back, declaredIn(request));
       const asked = request.params?.['protocolVersion'];
       const { capabilities, serverInfo, instructions } = back.introduction;
-      new Answer(visit.receiver).json(
-        200,
-        result(request.id, {
-          protocolVersion: isLegacyVersion(asked) ? asked : LEGACY[0],
-          capabilities,
-          serverInfo: serverInfo ?? { name: upstream.name, version: '0' },
-          ...(typeof instructions === 'string' && { instructions }),
-        }),
-        { 'mcp-session-id': sealed },
-      );
+      return result(request.id, {
+        protocolVersion: isLegacyVersion(asked) ? asked : LEGACY[0],
+        capabilities,
+        serverInfo: serverInfo ?? { name: visit.upstream.name, version: '0' },
+        ...(typeof instructions === 'string' && { instructions }),
+      });
+    } catch (error) {
+      drop(session, 'the server cannot be reached');
+      throw error;
+    }
+  }
+
+  return {
+    async initialize(visit, request) {
+      const { sealed, session } = make(visit, false);
+      const introduced = await introduce(visit, session, request);
+      new Answer(visit.receiver).json(200, introduced, { 'mcp-session-id': sealed });
+    },
+    open(visit) {
+      const { sealed, session } = make(visit, true);
+      // The connection is the session (2024-11-05, Transports, "HTTP with SSE").
+      const answer = new Answer(visit.receiver, () => drop(session, 'the client went'));
+      const to = `${visit.call.path.replace(/\/sse$/, '')}/messages?sessionId=${sealed}`;
+      answer.event({ event: 'endpoint', data: to });
+      session.follow(answer);
+    },
+    async message(visit, ticket, message, toolCall) {
+      const session = known(ticket);
+      if (isRequest(message) && message.method === 'initialize') {
+        session.stray(await introduce(visit, session, message));
+        new Answer(visit.receiver).json(202, null);
+      } else session.post(visit, message, toolCall);
     },
     post: (visit, ticket, message, toolCall) => known(ticket).post(visit, message, toolCall),
     get: (visit, ticket) => known(ticket).get(visit),

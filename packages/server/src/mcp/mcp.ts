@@ -26,6 +26,8 @@ export interface Visit {
   readonly request: OutboundRequest;
   readonly receiver: ResponseReceiver;
   readonly mayCall: MayCall;
+  /** Which endpoint of HTTP+SSE (2024-11-05) it is; null for the one endpoint of every later version. */
+  readonly pair: 'sse' | 'messages' | null;
 }
 
 export interface McpDeps {
@@ -40,13 +42,14 @@ export interface McpDeps {
 /** Serves one MCP endpoint: either era at the front, whatever era stands behind it. */
 export interface Mcp {
   /** A way to an upstream that speaks MCP toward this call's client. */
-  via(call: Call, principal: Principal, upstream: Upstream, way: Transport): Transport;
+  via(visitor: Omit<Visit, 'request' | 'receiver' | 'mayCall'>): Transport;
 }
 
 export function createMcp(deps: McpDeps): Mcp {
   const { eras, sessionIds, toolCalls } = deps;
 
   async function serve(visit: Visit): Promise<void> {
+    if (visit.pair !== null) return inPair(visit);
     switch (visit.call.req.method) {
       case 'POST':
         return post(visit);
@@ -56,6 +59,18 @@ export function createMcp(deps: McpDeps): Mcp {
       default:
         throw methodNotAllowed('GET, POST, DELETE');
     }
+  }
+
+  /** HTTP+SSE: a stream that is the session, and messages for it that are answered there. */
+  async function inPair(visit: Visit): Promise<void> {
+    const { call, principal, upstream, pair } = visit;
+    if (call.req.method !== (pair === 'sse' ? 'GET' : 'POST'))
+      throw methodNotAllowed(pair === 'sse' ? 'GET' : 'POST');
+    if (pair === 'sse') return deps.held.open(visit);
+    const sealed = new URLSearchParams(call.query).get('sessionId') ?? '';
+    const ticket = sessionIds.open(sealed, principal, upstream);
+    const [message] = readMessages(await wholeBody(visit.request.body), false);
+    return deps.held.message(visit, ticket, message, begin(visit, [message]));
   }
 
   async function post(visit: Visit): Promise<void> {
@@ -147,10 +162,10 @@ export function createMcp(deps: McpDeps): Mcp {
   }
 
   return {
-    via: (call, principal, upstream, way) => ({
+    via: visitor => ({
       send(request, receiver) {
-        const mayCall = toolsOf(principal, upstream.mcp?.tools);
-        const visit = { call, principal, upstream, way, request, receiver, mayCall };
+        const mayCall = toolsOf(visitor.principal, visitor.upstream.mcp?.tools);
+        const visit = { ...visitor, request, receiver, mayCall };
         serve(visit).catch((error: unknown) => new Answer(receiver).break(asAppError(error)));
       },
     }),

@@ -6,7 +6,9 @@ import type { Mcp } from './mcp.ts';
 
 const PREFIX = '/mcp';
 /** `/mcp/{upstream}`; a tunnel's id is `{user}/{name}`. */
-const NAMED = /^\/mcp\/([A-Za-z0-9][A-Za-z0-9._@-]{0,99}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?)$/;
+const ENDPOINT = /^\/mcp\/([A-Za-z0-9][A-Za-z0-9._@-]{0,99}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,2})$/;
+/** The two endpoints of the transport of 2024-11-05, which old clients still speak. */
+const HTTP_SSE = /^(.+)\/(sse|messages)$/;
 
 /** `/mcp/{upstream}`: any MCP client, to any MCP server. */
 export function mcpRoutes(deps: {
@@ -19,14 +21,16 @@ export function mcpRoutes(deps: {
   const surface = { route: '/mcp/{upstream}', answer: deps.answer };
 
   const find = (call: Call, principal: Principal): Destination => {
-    const id = NAMED.exec(call.path)?.[1];
-    const upstream = id === undefined ? undefined : deps.upstreams.find(id);
+    const named = ENDPOINT.exec(call.path)?.[1] ?? '';
+    const old = HTTP_SSE.exec(named);
+    const upstream = deps.upstreams.find(named) ?? deps.upstreams.find(old?.[1] ?? '');
     if (upstream?.kind !== 'mcp')
       throw new AppError('not_found', 'There is no such MCP server here; the home page lists yours.');
+    const pair = upstream.id === named ? null : (old![2] as 'sse' | 'messages');
     return {
       upstream,
       path: `${upstream.url.pathname}${call.query}`,
-      via: way => deps.mcp.via(call, principal, upstream, way),
+      via: way => deps.mcp.via({ call, principal, upstream, way, pair }),
     };
   };
 
