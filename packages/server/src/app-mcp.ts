@@ -1,3 +1,4 @@
+import { upstreamFailure } from './forward/upstream-failure.ts';
 import { type BackHttpDeps, createBackHttp } from './mcp/back-http.ts';
 import type { Call, Forward } from './mcp/call.ts';
 import { modernCapabilities } from './mcp/capabilities.ts';
@@ -27,15 +28,15 @@ import type { LineWanted, MessageLine, MessageLineEvents } from './terms/message
 import type { Sealer } from './terms/sealer.ts';
 import type { Upstream } from './terms/upstream.ts';
 
-export interface JoinMcpDeps extends BackHttpDeps, Pick<McpDeps, 'addressOf'> {
+export interface JoinMcpDeps extends Omit<BackHttpDeps, 'failureOf'>, Pick<McpDeps, 'addressOf'> {
   forward: Forward;
   /** Servers behind tunnels that speak in lines. */
-  lines: {
-    of(upstream: Upstream): { readonly isolate: Isolation } | null;
-    open(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
+  tunnels: {
+    linesOf(upstream: Upstream): { readonly isolate: Isolation } | null;
+    openLines(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
   };
   log: Logger;
-  upstreams: { find(id: string): Upstream | undefined };
+  destinations: { find(id: string): Upstream | undefined };
   sealer: Sealer;
   audit: Audit;
   bus: Pick<Bus, 'subscribe'>;
@@ -50,16 +51,16 @@ const SWEEP = 60_000;
 
 /** The MCP endpoint, all of it: what serves `/mcp/…`. */
 export function joinMcp(deps: JoinMcpDeps) {
-  const { runtime, lines } = deps;
-  const back = createBackHttp(deps);
-  const isolationOf = (upstream: Upstream) => lines.of(upstream)?.isolate ?? null;
-  const inLines = (upstream: Upstream) => lines.of(upstream) !== null;
+  const { runtime, tunnels } = deps;
+  const back = createBackHttp({ ...deps, failureOf: upstreamFailure });
+  const isolationOf = (upstream: Upstream) => tunnels.linesOf(upstream)?.isolate ?? null;
+  const inLines = (upstream: Upstream) => tunnels.linesOf(upstream) !== null;
   const pool = createLegacyPool({
     ...deps,
     isolationOf,
     open: (who, to, instance, listener) =>
       inLines(to)
-        ? openLinesLink(events => lines.open(to, { instance }, events), listener)
+        ? openLinesLink(events => tunnels.openLines(to, { instance }, events), listener)
         : openHttpLink({ back, runtime, who, to }, listener),
   });
   const sessionIds = createSessionIds(deps);
@@ -97,7 +98,7 @@ export function joinMcp(deps: JoinMcpDeps) {
   };
   const sweeping = every(SWEEP, 'ending MCP sessions that nobody uses', sweep, deps);
   return {
-    route: mcpRoutes({ ...deps, mcp, answer: deps.answerRpc }),
+    route: mcpRoutes({ ...deps, upstreams: deps.destinations, mcp, answer: deps.answerRpc }),
     async [Symbol.asyncDispose]() {
       await sweeping[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();

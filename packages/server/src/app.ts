@@ -19,7 +19,6 @@ import { createForward } from './forward/forward.ts';
 import type { Outcome } from './forward/outcome.ts';
 import { returnRoutes } from './forward/return-routes.ts';
 import { forwardRoutes } from './forward/routes.ts';
-import { upstreamFailure } from './forward/upstream-failure.ts';
 import { createWays } from './forward/ways.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
@@ -410,11 +409,9 @@ export async function createApp(deps: {
 
   const mcp = opening.use(
     joinMcp({
+      ...joined,
       forward,
-      upstreams: destinations,
       vault,
-      transportTo,
-      failureOf: upstreamFailure,
       sealer,
       audit,
       bus,
@@ -422,7 +419,6 @@ export async function createApp(deps: {
       publicUrl,
       runtime,
       answerRpc: answers.rpc,
-      lines: { of: tunnels.linesOf, open: tunnels.openLines },
       log,
     }),
   );
