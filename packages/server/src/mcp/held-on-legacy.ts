@@ -6,6 +6,14 @@ import { CODE } from './protocol.ts';
 import { subscribe, unsubscribe } from './resource-counts.ts';
 import { wantLevel } from './session-level.ts';
 
+const UPDATED = 'notifications/resources/updated';
+/** Of what belongs to no call, this concerns everybody; anything else may be about one of those who share the server. */
+const FOR_ALL = new Set([
+  'notifications/tools/list_changed',
+  'notifications/prompts/list_changed',
+  'notifications/resources/list_changed',
+]);
+
 /**
  * A legacy client's session at a legacy server whose own session others may share: ids, questions, levels and subscriptions are kept apart.
  * @param owner whom the calls belong to
@@ -19,9 +27,8 @@ export function holdOnLegacy(
   const subscribed = new Set<string>();
   let level: string | null = null;
   const offStray = back.onStray(message => {
-    const uri = message.params?.['uri'];
-    if (message.method === 'notifications/resources/updated' && !subscribed.has(String(uri))) return;
-    listener.stray(message);
+    const updated = message.method === UPDATED && subscribed.has(String(message.params?.['uri']));
+    if (updated || FOR_ALL.has(message.method)) listener.stray(message);
   });
   const offClosed = back.onClosed(() => listener.closed());
 
