@@ -13,7 +13,7 @@ async function read(
   env: NodeJS.ProcessEnv = KEY,
 ): Promise<Settings & { warnings: readonly string[] }> {
   const found = await readArguments(argv, env);
-  assert.equal(found.text, null);
+  assert.ok(found.text === null && found.login === undefined);
   return { ...found.settings, warnings: found.warnings };
 }
 const refused = (argv: string[], why: RegExp, env: NodeJS.ProcessEnv = KEY) =>

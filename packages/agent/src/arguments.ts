@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVER_NAME } from '@sallyport/protocol/hello.ts';
 import { readConfigFile } from './config-file.ts';
+import { KEY_FILE, type LoginSettings } from './login.ts';
 import { addressOf, checkGateway, durationOf, homed, isolationOf, textOf, urlOf } from './read-values.ts';
 import { type GatewaySettings, type ServedSettings, type Settings, SettingsError } from './settings.ts';
 
@@ -11,6 +13,7 @@ const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, fro
   sallyport-agent --gateway URL --name NAME --http URL      an MCP server over HTTP
   sallyport-agent --gateway URL --name NAME --web URL       any other HTTP server
   sallyport-agent --config FILE                             several servers, several gateways
+  sallyport-agent login --gateway URL                       get a key by your browser
 
   --gateway URL      the gateway's address; also SALLYPORT_GATEWAY
   --name NAME        what the server is to be called: you/NAME
@@ -21,7 +24,8 @@ const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, fro
   --allow-tool NAME  let only this tool be called; may be repeated, * matches any run of characters
   --deny-tool NAME   let this tool not be called
   --path PATH        let only this path of an HTTP server, and what is below it, through
-  --key-file FILE    where the gateway key stands; default: the variable SALLYPORT_KEY
+  --key-file FILE    where the gateway key stands; default: the variable
+                     SALLYPORT_KEY, else where login left one
   --ca FILE          certificates of your own authority, PEM
   --health ADDRESS   answer GET /healthz on host:port
   --json             log JSON lines
@@ -30,13 +34,26 @@ const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, fro
 The ContextForge client's --local-stdio, --token, REVERSE_PROXY_GATEWAY and REVERSE_PROXY_TOKEN are understood.`;
 
 export type Read =
-  | { readonly text: string }
-  | { readonly text: null; readonly settings: Settings; readonly warnings: readonly string[] };
+  | { readonly text: string; readonly login?: never }
+  | { readonly text: null; readonly login: LoginSettings }
+  | {
+      readonly text: null;
+      readonly login?: never;
+      readonly settings: Settings;
+      readonly warnings: readonly string[];
+    };
 
 /** What a person asks for, from flags, environment and file. @throws SettingsError */
 export async function readArguments(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<Read> {
-  const { values, positionals } = parse(argv);
+  const isLogin = argv[0] === 'login';
+  const { values, positionals } = parse(isLogin ? argv.slice(1) : argv);
   if (values.help) return { text: HELP };
+  if (isLogin) {
+    const gateway = urlOf('--gateway', values.gateway ?? env['SALLYPORT_GATEWAY']);
+    checkGateway(gateway);
+    const ca = values.ca === undefined ? null : await textOf('--ca', values.ca);
+    return { text: null, login: { gateway, ca, keyFile: values['key-file'] ?? KEY_FILE } };
+  }
   const warnings: string[] = [];
   const gateways =
     values.config === undefined
@@ -107,7 +124,10 @@ async function gatewayOf(
 ): Promise<GatewaySettings> {
   const named = values.gateway ?? env['SALLYPORT_GATEWAY'] ?? env['REVERSE_PROXY_GATEWAY'];
   const key = keyReader(values, env, warnings);
-  if (key === null) throw new SettingsError('there is no gateway key: set SALLYPORT_KEY or give --key-file');
+  if (key === null)
+    throw new SettingsError(
+      'there is no gateway key: run sallyport-agent login, set SALLYPORT_KEY or give --key-file',
+    );
   await key();
   return { url: urlOf('--gateway', named), key, servers: [servedOf(values, command)] };
 }
@@ -161,7 +181,8 @@ function keyReader(
   }
   if (file !== undefined) return async () => (await textOf('--key-file', homed(file))).trim();
   const key = env['SALLYPORT_KEY'] || env['REVERSE_PROXY_TOKEN'];
-  return key ? async () => key : null;
+  if (key) return async () => key;
+  return existsSync(KEY_FILE) ? async () => (await textOf(KEY_FILE, KEY_FILE)).trim() : null;
 }
 
 /** A command in one text, as ContextForge's flag has it: words, some in quotes. */

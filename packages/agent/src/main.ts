@@ -5,6 +5,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { runAgent } from './agent.ts';
 import { readArguments } from './arguments.ts';
 import { createLog } from './log.ts';
+import { login } from './login.ts';
 import { SettingsError } from './settings.ts';
 
 /** What calls under way get to end when the agent is told to stop, milliseconds. */
@@ -18,7 +19,10 @@ const clock: Clock = {
 try {
   const read = await readArguments(process.argv.slice(2), process.env);
   if (read.text !== null) process.stdout.write(`${read.text}\n`);
-  else {
+  else if (read.login !== undefined) {
+    const say = (text: string) => void process.stdout.write(`${text}\n`);
+    await login(read.login, { clock, env: process.env, say });
+  } else {
     const { settings } = read;
     const log = createLog({
       json: settings.json,

@@ -1,44 +1,10 @@
-import { type Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { ByteStream } from '@sallyport/protocol/byte-stream.ts';
 import { SUBPROTOCOL, UP_BYTES } from '@sallyport/protocol/limits.ts';
+import { type Asked, ask, textOfAnswer } from './ask.ts';
 import { Refused } from './refused.ts';
 
 type Done = (error?: Error | null) => void;
-
-/** How a gateway is asked. */
-export interface Asked {
-  readonly url: URL;
-  readonly agent: HttpAgent;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Until the head of an answer, milliseconds. */
-  readonly timeout: number;
-}
-
-/** One request; resolves with the response's head. @throws the network's error */
-function ask(asked: Asked, method: string, path: string, body: Buffer | null): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const send = asked.url.protocol === 'https:' ? requestHttps : requestHttp;
-  const request = send(new URL(`${asked.url.href}${path}`), {
-    method,
-    agent: asked.agent,
-    headers: { ...asked.headers, 'content-length': body === null ? 0 : body.length },
-  });
-  const late = setTimeout(
-    () => request.destroy(new Error('the gateway did not answer in time')),
-    asked.timeout,
-  );
-  request.on('response', response => {
-    clearTimeout(late);
-    resolve(response);
-  });
-  request.on('error', error => {
-    clearTimeout(late);
-    reject(error);
-  });
-  request.end(body ?? undefined);
-  return promise;
-}
 
 /**
  * Opens a byte stream where no WebSocket gets through: what comes down is one streamed response, what goes up a request for each piece, one
@@ -49,20 +15,13 @@ function ask(asked: Asked, method: string, path: string, body: Buffer | null): P
 export async function dialPosted(asked: Asked, now: () => number): Promise<ByteStream> {
   const headers = { ...asked.headers, 'sallyport-protocol': SUBPROTOCOL };
   const begun = await ask({ ...asked, headers }, 'POST', '', null);
-  const text = await textOf(begun);
+  const text = await textOfAnswer(begun);
   if (begun.statusCode !== 201) throw new Refused(begun.statusCode!, text, begun.statusMessage ?? '');
   const { id } = JSON.parse(text) as { id: string };
   const down = await ask(asked, 'GET', `/${encodeURIComponent(id)}/down`, null);
   if (down.statusCode !== 200)
-    throw new Refused(down.statusCode!, await textOf(down), down.statusMessage ?? '');
+    throw new Refused(down.statusCode!, await textOfAnswer(down), down.statusMessage ?? '');
   return new PostedStream(asked, id, down, now);
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  let text = '';
-  response.setEncoding('utf8');
-  for await (const piece of response) if (text.length < 4_096) text += piece as string;
-  return text;
 }
 
 class PostedStream extends ByteStream {

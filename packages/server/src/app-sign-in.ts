@@ -1,4 +1,6 @@
 import type { Config } from './config/types.ts';
+import { createAgentLoginStore } from './identity/agent-login-store.ts';
+import { createAgentLogins } from './identity/agent-logins.ts';
 import { createLocalSignIn } from './identity/local-sign-in.ts';
 import { createLogout } from './identity/logout.ts';
 import { createLogoutTokens } from './identity/logout-token.ts';
@@ -14,6 +16,7 @@ type SignInDeps = Parameters<typeof createSignIn>[0];
 type LocalDeps = Parameters<typeof createLocalSignIn>[0];
 type RemovalDeps = Parameters<typeof createUserRemoval>[0];
 type LogoutDeps = Parameters<typeof createLogout>[0];
+type AgentDeps = Parameters<typeof createAgentLogins>[0];
 type TokenDeps = Parameters<typeof createLogoutTokens>[0];
 
 /** How people come in and go: at providers, with a password, by a link; out again, and for good. */
@@ -22,6 +25,7 @@ export function joinSignIn(
     Omit<LocalDeps, 'rates' | 'now'> &
     Omit<RemovalDeps, 'invitations' | 'grantsOf' | 'endGrant'> &
     Omit<LogoutDeps, 'logoutTokens' | 'endGrant'> &
+    Omit<AgentDeps, 'store'> &
     TokenDeps & {
       runtime: Pick<Runtime, 'monotonic'>;
       db: Db;
@@ -42,6 +46,7 @@ export function joinSignIn(
   const logoutTokens = createLogoutTokens({ ...common, runtime });
   return {
     ...local,
+    agentLogins: createAgentLogins({ ...common, runtime, store: createAgentLoginStore(db) }),
     signIns,
     signIn: createSignIn({
       ...common,

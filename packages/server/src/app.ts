@@ -37,6 +37,7 @@ import { createRequestIds } from './http/request-id.ts';
 import { createHttpServer } from './http/server.ts';
 import { createThrottle } from './http/throttle.ts';
 import { adminLinkRoutes } from './identity/admin-link-routes.ts';
+import { agentLoginRoutes } from './identity/agent-login-routes.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import { homeRoutes } from './identity/home-routes.ts';
 import { createIdentity } from './identity/identity.ts';
@@ -221,11 +222,12 @@ export async function createApp(deps: {
   const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
 
   const people = { db, users, sessions, keys, servers, vault, sealer, fetch, bus, audit, runtime, log };
-  const { signIns, signIn, adminLinks, localAccounts, invitations, removal, logout } = joinSignIn({
-    ...people,
-    publicUrl,
-    config,
-  });
+  const { signIns, signIn, adminLinks, localAccounts, invitations, removal, logout, agentLogins } =
+    joinSignIn({
+      ...people,
+      publicUrl,
+      config,
+    });
   const administration = createProviderAdministration({
     providers,
     reader,
@@ -263,7 +265,9 @@ export async function createApp(deps: {
       ? null
       : opening.use(openTracing({ ...config.otlp, version: manifest.version }, { metrics, runtime, log }));
   const standing = createStanding({ users, sessions, keys, runtime });
+  const shared = { vault, publicUrl, addressOf, metrics, bus, audit, runtime, log };
   const joined = joinTunnels({
+    ...shared,
     db,
     authenticate,
     guard,
@@ -273,13 +277,6 @@ export async function createApp(deps: {
     perUser: config.tunnelsPerUser,
     queryToken: config.tunnelQueryToken,
     answerProblem: answers.problem,
-    publicUrl,
-    addressOf,
-    metrics,
-    bus,
-    audit,
-    runtime,
-    log,
   });
   const { tunnels, destinations, transportTo, upgrades } = joined;
   opening.use(tunnels);
@@ -305,20 +302,16 @@ export async function createApp(deps: {
   watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
 
   const check = joinCheck({
+    ...shared,
     config,
-    metrics,
     identity,
-    addressOf,
     may,
     upstreams,
-    vault,
-    publicUrl,
     record(outcome: Outcome) {
       releases.count(outcome);
       if (logsCalls) accessLog.record(outcome);
     },
     answerProblem: answers.problem,
-    runtime,
   });
 
   const upstreamEdits = createUpstreamEdits({ upstreams, reader, providers });
@@ -403,23 +396,18 @@ export async function createApp(deps: {
         audit,
       }),
       ...joined.routes,
+      agentLoginRoutes({ logins: agentLogins, publicUrl }),
       auditRoutes({ store: auditStore }),
     ],
   });
 
   const mcp = opening.use(
     joinMcp({
+      ...shared,
       ...joined,
       forward,
-      vault,
       sealer,
-      audit,
-      bus,
-      addressOf,
-      publicUrl,
-      runtime,
       answerRpc: answers.rpc,
-      log,
     }),
   );
 
@@ -430,16 +418,13 @@ export async function createApp(deps: {
       joined.fallback,
       mcp.route,
       ...forwardRoutes({
+        ...shared,
         forward,
         upstreams,
         may,
-        vault,
         transportTo: ways.to,
         named: destinations,
         used: uses.count,
-        addressOf,
-        runtime,
-        log,
         timeout: 3_000,
         answerProblem: answers.problem,
         answerOpenai: answers.openai,
@@ -480,7 +465,16 @@ export async function createApp(deps: {
       const audited = () => purgeAudit(config.auditRetention, { store: auditStore, runtime });
       const unused = () => vault.purge(UNUSED);
       const { purge } = invitations;
-      chore(PURGE, 'clearing away what has expired', sessions.purge, signIn.purge, purge, unused, audited);
+      chore(
+        PURGE,
+        'clearing away what has expired',
+        sessions.purge,
+        signIn.purge,
+        purge,
+        unused,
+        audited,
+        agentLogins.purge,
+      );
       chore(LOOK_AGAIN, 'looking for changed providers and upstreams', providers.load, upstreams.load);
       open.use(server);
       // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.

@@ -154,6 +154,10 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     streamEvents: [{ status: 200 }, signedIn],
 
     listMyUpstreams: [{ status: 200, as: 'alice' }],
+    beginAgentLogin: [{ status: 201, json: { name: 'laptop' }, as: 'nobody' }],
+    pollAgentLogin: [{ status: 400, json: { device_code: 'none' }, as: 'nobody' }],
+    findAgentLogin: [{ status: 404, json: { user_code: 'BCDF-GHJK' } }],
+    answerAgentLogin: [{ status: 404, json: { user_code: 'BCDF-GHJK', approve: true } }],
     listTunnels: [{ status: 200 }, { status: 401, as: 'nobody' }],
     changeTunnel: [{ status: 404, path: { id: 'tun_none' }, json: {} }],
     removeTunnel: [{ status: 404, path: { id: 'tun_none' } }],

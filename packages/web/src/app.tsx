@@ -7,6 +7,7 @@ import { HealthPage } from './pages/admin/health/health-page.tsx';
 import { ProvidersPage } from './pages/admin/providers/providers-page.tsx';
 import { UpstreamsPage } from './pages/admin/upstreams/upstreams-page.tsx';
 import { UsersPage } from './pages/admin/users/users-page.tsx';
+import { AgentLoginPage } from './pages/agent-login/agent-login-page.tsx';
 import { HomePage } from './pages/home/home-page.tsx';
 import { InvitePage } from './pages/sign-in/invite-page.tsx';
 import { SignInPage } from './pages/sign-in/sign-in-page.tsx';
@@ -19,6 +20,7 @@ import { Shell } from './shell/shell.tsx';
 const PAGES: Record<string, { page: () => ReactNode; admin?: boolean }> = {
   '/': { page: HomePage },
   '/account': { page: AccountPage },
+  '/agent-login': { page: AgentLoginPage },
   '/admin/users': { page: UsersPage, admin: true },
   '/admin/providers': { page: ProvidersPage, admin: true },
   '/admin/upstreams': { page: UpstreamsPage, admin: true },

@@ -97,6 +97,29 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     tag: 'upstreams',
     summary: 'What I may use, and its state for me',
   },
+  'POST /api/v1/agent-logins': {
+    id: 'beginAgentLogin',
+    tag: 'sign-in',
+    summary: 'An agent asks for a code that its person enters (RFC 8628)',
+  },
+  'POST /api/v1/agent-logins/token': {
+    id: 'pollAgentLogin',
+    tag: 'sign-in',
+    summary: 'The key, when its person has said yes; else why not yet',
+    refusalType: 'application/json',
+  },
+  'POST /api/v1/agent-logins/open': {
+    id: 'findAgentLogin',
+    tag: 'sign-in',
+    summary: 'What waits under a code',
+    refusals: [403, 404],
+  },
+  'POST /api/v1/agent-logins/answer': {
+    id: 'answerAgentLogin',
+    tag: 'sign-in',
+    summary: 'Lets an agent in, or turns it away',
+    refusals: [403, 404],
+  },
   'GET /api/v1/tunnels': { id: 'listTunnels', tag: 'upstreams', summary: 'My tunnels; an admin: all' },
   'PATCH /api/v1/tunnels/{id}': {
     id: 'changeTunnel',

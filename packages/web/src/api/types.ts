@@ -259,3 +259,10 @@ export interface HealthCheck {
   said: string;
   do: string | null;
 }
+
+/** An agent that waits to be let in. */
+export interface AgentLogin {
+  name: string;
+  address: string | null;
+  expires_at: string;
+}
