@@ -50,7 +50,7 @@ import { providerAdminRoutes } from './identity/provider-admin-routes.ts';
 import { createProviderAdministration } from './identity/provider-administration.ts';
 import { createProviders } from './identity/providers.ts';
 import { createProxyHeader } from './identity/proxy-header.ts';
-import { featuresOf, identityRoutes } from './identity/routes.ts';
+import { identityRoutes } from './identity/routes.ts';
 import { sessionCookie } from './identity/session-cookie.ts';
 import { createSessionStore } from './identity/session-store.ts';
 import { createSessions } from './identity/sessions.ts';
@@ -367,7 +367,7 @@ export async function createApp(deps: {
           name: 'Sallyport',
           version: manifest.version,
           publicUrl,
-          features: featuresOf(config),
+          localAccounts: config.localAccounts,
         },
         users,
         runtime,

@@ -451,10 +451,7 @@ test('where a provider is configured there are local accounts only when the oper
   t.after(() => provider.close());
   const { client, admin } = await startAccounts(t, { providers: [providerConfig(provider)] });
   assert.equal((await client().send('GET', '/api/v1/sign-in-options')).body.local_accounts, false);
-  assert.deepEqual(
-    (await admin.send('GET', '/api/v1/me')).body.gateway.features.includes('local-accounts'),
-    false,
-  );
+  assert.deepEqual((await admin.send('GET', '/api/v1/me')).body.gateway.local_accounts, false);
   for (const [method, path] of [
     ['POST', '/auth/local'],
     ['GET', '/api/v1/invitations'],

@@ -38,7 +38,7 @@ async function withRoutes(t: TestContext) {
     name: 'Sallyport',
     version: '0.1.0',
     publicUrl: new URL('https://gate.corp.example/'),
-    features: [],
+    localAccounts: false,
   };
   await app.register(identityRoutes({ ...ground, gateway }));
   const removal = createUserRemoval({
@@ -97,7 +97,12 @@ test('me says who calls and by what, and nothing secret', async t => {
     proof: 'session',
     credential_id: 'ses_own',
     scope: null,
-    gateway: { name: 'Sallyport', version: '0.1.0', public_url: 'https://gate.corp.example', features: [] },
+    gateway: {
+      name: 'Sallyport',
+      version: '0.1.0',
+      public_url: 'https://gate.corp.example',
+      local_accounts: false,
+    },
   });
 });
 

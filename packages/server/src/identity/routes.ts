@@ -32,8 +32,8 @@ export interface IdentityRoutesDeps {
     readonly name: string;
     readonly version: string;
     readonly publicUrl: URL;
-    /** What the console may offer. */
-    readonly features: readonly Feature[];
+    /** Whether people may be invited to accounts with a password. */
+    readonly localAccounts: boolean;
   };
   users: Pick<UserStore, 'get'>;
   runtime: Pick<Runtime, 'now'>;
@@ -42,13 +42,6 @@ export interface IdentityRoutesDeps {
 const time = z.iso.datetime().describe('RFC 3339, UTC');
 const id = z.string().min(1).max(100);
 const byId = z.object({ id });
-/** What a gateway so configured does. */
-export const featuresOf = (config: { readonly localAccounts: boolean }): Feature[] => [
-  'edit-upstreams',
-  'edit-providers',
-  'remove-users',
-  ...(config.localAccounts ? (['local-accounts'] as const) : []),
-];
 
 /** Whose; oneself unless an admin asks. */
 const ofUser = z.object({ user: id.optional() });
@@ -58,9 +51,6 @@ const scope = z
   .max(200)
   .nullable()
   .describe('Upstream ids; null for all');
-
-const feature = z.enum(['local-accounts', 'edit-upstreams', 'edit-providers', 'remove-users']);
-type Feature = z.output<typeof feature>;
 
 const meBody = z.object({
   user: z.object({
@@ -78,7 +68,7 @@ const meBody = z.object({
     name: z.string(),
     version: z.string(),
     public_url: z.string(),
-    features: z.array(feature).describe('What the console may offer'),
+    local_accounts: z.boolean().describe('Whether people may be invited to accounts with a password'),
   }),
 });
 const sessionBody = z.object({
@@ -139,7 +129,7 @@ export function identityRoutes(deps: IdentityRoutesDeps): FastifyPluginAsyncZod 
           name: gateway.name,
           version: gateway.version,
           public_url: gateway.publicUrl.origin,
-          features: [...gateway.features],
+          local_accounts: gateway.localAccounts,
         },
       }),
     );

@@ -6,9 +6,6 @@ export interface List<T> {
 /** What the live stream names: which lists to fetch again. */
 export type Topic = 'sessions' | 'keys' | 'grants' | 'users' | 'upstreams' | 'providers' | 'audit' | 'health';
 
-/** What only some gateways do; pages offer nothing that theirs would refuse. */
-export type Feature = 'local-accounts' | 'edit-upstreams' | 'edit-providers' | 'remove-users';
-
 export interface Me {
   user: {
     id: string;
@@ -20,7 +17,7 @@ export interface Me {
   };
   proof: string;
   credential_id: string;
-  gateway: { name: string; version: string; public_url: string; features: Feature[] };
+  gateway: { name: string; version: string; public_url: string; local_accounts: boolean };
 }
 
 export interface SignInOptions {

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext } from 'react';
-import type { Feature, Me } from '../api/types.ts';
+import type { Me } from '../api/types.ts';
 import { Failure } from '../design/state.tsx';
 import { useResource } from '../live/resource.ts';
 import { Elsewhere } from './elsewhere.tsx';
@@ -27,9 +27,9 @@ export function useMe(): Me {
   return me;
 }
 
-/** Whether this gateway does something that only some do. */
-export function useFeature(feature: Feature): boolean {
-  return useMe().gateway.features.includes(feature);
+/** Whether people may be invited to accounts with a password here. */
+export function useLocalAccounts(): boolean {
+  return useMe().gateway.local_accounts;
 }
 
 /** The sign-in page that leads back to what is on show now. */

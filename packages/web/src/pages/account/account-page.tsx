@@ -1,4 +1,4 @@
-import { useFeature, useMe } from '../../session/me.tsx';
+import { useLocalAccounts, useMe } from '../../session/me.tsx';
 import { Page } from '../../shell/page.tsx';
 import { Grants } from './grants.tsx';
 import { Keys } from './keys.tsx';
@@ -7,7 +7,7 @@ import { Sessions } from './sessions.tsx';
 
 export function AccountPage() {
   const { user } = useMe();
-  const local = useFeature('local-accounts') && user.local;
+  const local = useLocalAccounts() && user.local;
   const groups = user.groups.length === 0 ? '' : `, in ${user.groups.join(', ')}`;
   return (
     <Page

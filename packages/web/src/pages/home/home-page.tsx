@@ -1,10 +1,9 @@
 import type { HomeUpstream, List } from '../../api/types.ts';
 import { Courses } from '../../design/course.tsx';
-import { InTheFile } from '../../design/in-the-file.tsx';
 import { Empty, Loaded } from '../../design/state.tsx';
 import { useResource } from '../../live/resource.ts';
 import { Link } from '../../router/router.tsx';
-import { useFeature, useMe } from '../../session/me.tsx';
+import { useMe } from '../../session/me.tsx';
 import { Page } from '../../shell/page.tsx';
 import { UpstreamCourse } from './upstream-course.tsx';
 
@@ -40,18 +39,16 @@ function Upstreams({ items }: { items: HomeUpstream[] }) {
 
 function NoUpstreams() {
   const me = useMe();
-  const editable = useFeature('edit-upstreams');
   return (
     <Empty title="There is nothing behind the gate for you yet.">
       {!me.user.admin &&
         'Ask an admin which upstreams your team uses; they appear here as soon as you may use them.'}
-      {me.user.admin && editable && (
+      {me.user.admin && (
         <>
           <Link to="/admin/upstreams">Add the first upstream</Link>: a model API, a tool server, or any HTTP
           service.
         </>
       )}
-      {me.user.admin && !editable && <InTheFile what="upstreams" />}
     </Empty>
   );
 }

@@ -4,18 +4,15 @@ import type { ClaimRule, List, ProviderRecord } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
 import { Confirm } from '../../../design/confirm.tsx';
 import { Course, Courses } from '../../../design/course.tsx';
-import { InTheFile } from '../../../design/in-the-file.tsx';
 import { Mark, Tag } from '../../../design/mark.tsx';
 import { Empty, Loaded } from '../../../design/state.tsx';
 import { useResource } from '../../../live/resource.ts';
-import { useFeature } from '../../../session/me.tsx';
 import { Page } from '../../../shell/page.tsx';
 import { TestLine } from '../test-line.tsx';
 import { ProviderDialog } from './provider-dialog.tsx';
 
 export function ProvidersPage() {
   const providers = useResource<List<ProviderRecord>>('/api/v1/providers', ['providers']);
-  const editable = useFeature('edit-providers');
   const [editing, setEditing] = useState<ProviderRecord | 'new' | null>(null);
   const [removing, setRemoving] = useState<ProviderRecord | null>(null);
   return (
@@ -23,22 +20,16 @@ export function ProvidersPage() {
       title="Providers"
       lead="Where people sign in, and whose tokens the gateway keeps fresh for them."
       actions={
-        editable && (
-          <Button look="solid" onClick={() => setEditing('new')}>
-            Add a provider
-          </Button>
-        )
+        <Button look="solid" onClick={() => setEditing('new')}>
+          Add a provider
+        </Button>
       }
     >
       <Loaded of={providers}>
         {({ items }) =>
           items.length === 0 ? (
             <Empty title="No provider yet.">
-              {editable ? (
-                "Add your company's single sign-on, or invite people to local accounts from the users page."
-              ) : (
-                <InTheFile what="providers" />
-              )}
+              Add your company's single sign-on, or invite people to local accounts from the users page.
             </Empty>
           ) : (
             <Courses label="Providers">

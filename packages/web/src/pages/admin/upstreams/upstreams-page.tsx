@@ -4,17 +4,14 @@ import type { List, UpstreamRecord } from '../../../api/types.ts';
 import { Button } from '../../../design/button.tsx';
 import { Confirm } from '../../../design/confirm.tsx';
 import { Courses } from '../../../design/course.tsx';
-import { InTheFile } from '../../../design/in-the-file.tsx';
 import { Empty, Loaded } from '../../../design/state.tsx';
 import { useResource } from '../../../live/resource.ts';
-import { useFeature } from '../../../session/me.tsx';
 import { Page } from '../../../shell/page.tsx';
 import { UpstreamDialog } from './upstream-dialog.tsx';
 import { UpstreamEntry } from './upstream-entry.tsx';
 
 export function UpstreamsPage() {
   const upstreams = useResource<List<UpstreamRecord>>('/api/v1/upstreams', ['upstreams']);
-  const editable = useFeature('edit-upstreams');
   const [editing, setEditing] = useState<UpstreamRecord | 'new' | null>(null);
   const [removing, setRemoving] = useState<UpstreamRecord | null>(null);
   return (
@@ -22,23 +19,15 @@ export function UpstreamsPage() {
       title="Upstreams"
       lead="What stands behind the gate: where it is, who may use it, and what it receives as proof of who is calling."
       actions={
-        editable && (
-          <Button look="solid" onClick={() => setEditing('new')}>
-            Add an upstream
-          </Button>
-        )
+        <Button look="solid" onClick={() => setEditing('new')}>
+          Add an upstream
+        </Button>
       }
     >
       <Loaded of={upstreams}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty title="No upstream yet.">
-              {editable ? (
-                'Add a model API, a tool server, or any HTTP service.'
-              ) : (
-                <InTheFile what="upstreams" />
-              )}
-            </Empty>
+            <Empty title="No upstream yet.">Add a model API, a tool server, or any HTTP service.</Empty>
           ) : (
             <Courses label="Upstreams">
               {items.map(upstream => (

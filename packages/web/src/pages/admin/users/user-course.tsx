@@ -3,7 +3,7 @@ import { Button } from '../../../design/button.tsx';
 import { Course } from '../../../design/course.tsx';
 import { Mark, Tag } from '../../../design/mark.tsx';
 import { Moment } from '../../../design/time.tsx';
-import { useFeature, useMe } from '../../../session/me.tsx';
+import { useLocalAccounts, useMe } from '../../../session/me.tsx';
 
 export const userLabel = (user: UserRecord): string => user.name ?? user.email ?? user.id;
 
@@ -18,8 +18,7 @@ export function UserCourse(props: {
 }) {
   const { user } = props;
   const me = useMe();
-  const removable = useFeature('remove-users');
-  const resettable = useFeature('local-accounts') && user.local && user.disabled_at === null;
+  const resettable = useLocalAccounts() && user.local && user.disabled_at === null;
   const self = me.user.id === user.id;
   const disabled = user.disabled_at !== null;
   const label = userLabel(user);
@@ -69,11 +68,9 @@ export function UserCourse(props: {
                 New password
               </Button>
             )}
-            {removable && (
-              <Button onClick={props.onRemove} aria-label={`Remove ${label}`}>
-                Remove
-              </Button>
-            )}
+            <Button onClick={props.onRemove} aria-label={`Remove ${label}`}>
+              Remove
+            </Button>
           </>
         )
       }

@@ -8,7 +8,7 @@ import { TextField } from '../../../design/field.tsx';
 import { Failure, Loaded } from '../../../design/state.tsx';
 import { useAct } from '../../../live/act.ts';
 import { useResource } from '../../../live/resource.ts';
-import { useFeature } from '../../../session/me.tsx';
+import { useLocalAccounts } from '../../../session/me.tsx';
 import { Page, Section } from '../../../shell/page.tsx';
 import { GroupsDialog } from './groups-dialog.tsx';
 import { Invitations } from './invitations.tsx';
@@ -29,7 +29,7 @@ const pathOf = (user: UserRecord) => `/api/v1/users/${encodeURIComponent(user.id
 export function UsersPage() {
   const users = useResource<List<UserRecord>>('/api/v1/users', ['users']);
   const act = useAct();
-  const invites = useFeature('local-accounts');
+  const invites = useLocalAccounts();
   const [asking, setAsking] = useState<{
     user: UserRecord;
     what: 'disable' | 'remove' | 'reset' | 'groups';
