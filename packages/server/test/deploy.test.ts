@@ -295,6 +295,7 @@ test("what the Containerfile's steps make runs as its entry point says, and has 
     const ready = await Promise.race([once(server.stdout, 'data'), once(server, 'exit')]);
     said += String(ready[0]);
   }
+  assert.match(said, /ready/);
   const page = await fetch(`http://localhost:${port}/sign-in`);
   assert.equal(page.status, 200, said);
   assert.match(await page.text(), /<div id="root">/);
