@@ -13,7 +13,11 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
   // What was compiled once is not compiled again: it halves the start. Never in a folder that others may write to.
   const cache = nearest('node_modules');
-  if (cache !== null) module.enableCompileCache?.(`${cache}/.cache/sallyport`);
+  if (cache !== null) {
+    module.enableCompileCache?.(`${cache}/.cache/sallyport`);
+    // Kept soon, not only by a process that ends well.
+    setTimeout(() => module.flushCompileCache?.(), 3_000).unref();
+  }
   await import(main.href);
 } else {
   const own = nearest('node_modules/node/bin/node');
