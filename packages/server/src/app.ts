@@ -69,7 +69,7 @@ import { createDefinitionStore } from './platform/definitions/definition-store.t
 import { every } from './platform/every.ts';
 import type { Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
-import { inRanges, isLoopbackHost } from './platform/net.ts';
+import { isLoopbackHost, rangeTest } from './platform/net.ts';
 import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import { watchProcess } from './platform/process-metrics.ts';
@@ -203,6 +203,7 @@ export async function createApp(deps: {
   });
 
   const addressOf = createAddressOf(config.trustedProxies);
+  const isProxy = rangeTest(config.trustedProxies);
   const users = createUserStore(db, runtime);
   const keyStore = createKeyStore(db);
   const common = { users, runtime, bus, audit, addressOf };
@@ -438,7 +439,7 @@ export async function createApp(deps: {
     requestId,
     runtime,
     log,
-    exempt: address => isLoopbackHost(address) || inRanges(address, config.trustedProxies),
+    exempt: address => isLoopbackHost(address) || isProxy(address),
     limits: { drain: config.drain, socketsPerAddress: config.socketsPerAddress },
   });
 

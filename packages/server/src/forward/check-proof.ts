@@ -1,7 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Socket } from 'node:net';
 import { AppError } from '../platform/errors.ts';
-import { inRanges } from '../platform/net.ts';
+import { rangeTest } from '../platform/net.ts';
 import type { Secret } from '../platform/secret.ts';
 import type { Call } from './call.ts';
 
@@ -20,15 +19,10 @@ export function createCheckProof(deps: {
   from: readonly string[];
 }): (call: Call) => void {
   const secrets = deps.secrets.map(secret => Buffer.from(secret.reveal(), 'latin1'));
-  /** An address is looked up once a connection. */
-  const near = new WeakSet<Socket>();
+  const isNear = rangeTest(deps.from);
 
-  function comesFromProxy({ req, remoteAddress }: Call): boolean {
-    if (deps.from.length === 0 || near.has(req.socket)) return true;
-    if (remoteAddress === undefined || !inRanges(remoteAddress, deps.from)) return false;
-    near.add(req.socket);
-    return true;
-  }
+  const comesFromProxy = ({ remoteAddress }: Call): boolean =>
+    deps.from.length === 0 || (remoteAddress !== undefined && isNear(remoteAddress));
 
   function showsSecret({ headers }: Call): boolean {
     const value = headers[PROXY_SECRET];

@@ -1,7 +1,7 @@
 import type { Bus } from '../platform/bus.ts';
 import type { Lookups } from '../platform/cache.ts';
 import type { AddressOf, Arrival } from '../platform/client-address.ts';
-import { inRanges } from '../platform/net.ts';
+import { rangeTest } from '../platform/net.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
@@ -29,6 +29,7 @@ export function createProxyHeader(deps: {
 }) {
   const { header, users, runtime, bus, audit, addressOf } = deps;
   const name = header.name.toLowerCase();
+  const isTrusted = rangeTest(header.from);
   const cache = new PrincipalCache(runtime, deps.lookups);
   bus.subscribe(notice => {
     if (notice.topic === 'user-changed') cache.forget(principal => principal.userId === notice.userId);
@@ -80,7 +81,7 @@ export function createProxyHeader(deps: {
     authenticate(request: Credentials): Principal | Promise<Principal> | null {
       const value = request.headers[name];
       if (value === undefined) return null;
-      if (request.remoteAddress === undefined || !inRanges(request.remoteAddress, header.from)) {
+      if (request.remoteAddress === undefined || !isTrusted(request.remoteAddress)) {
         throw credentialRefused('The user header is believed only from a trusted proxy.');
       }
       // Node joins repeated headers with a comma: a client's own header beside the proxy's must not be picked from.

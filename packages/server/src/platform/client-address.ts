@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { inRanges } from './net.ts';
+import { rangeTest } from './net.ts';
 
 /** What of a request says where it comes from. */
 export interface Arrival {
@@ -14,7 +14,6 @@ export type AddressOf = (arrival: Arrival) => string;
 
 /** Stands for an address that is not known: all who have none share what one address may do. */
 const NOWHERE = 'unknown';
-const MAX_KNOWN = 10_000;
 
 /**
  * Where a request comes from: the connection's own address, and behind trusted proxies the last hop that is none of them. What stands left of
@@ -22,17 +21,7 @@ const MAX_KNOWN = 10_000;
  * @param trusted addresses and CIDR ranges of proxies that append to `X-Forwarded-For`
  */
 export function createAddressOf(trusted: readonly string[]): AddressOf {
-  /** The few proxies there are come with every request; reading their addresses costs more than the rest. */
-  const known = new Map<string, boolean>();
-  function isTrusted(address: string): boolean {
-    let found = known.get(address);
-    if (found === undefined) {
-      found = inRanges(address, trusted);
-      if (known.size >= MAX_KNOWN) known.clear();
-      known.set(address, found);
-    }
-    return found;
-  }
+  const isTrusted = rangeTest(trusted);
   return ({ headers, remoteAddress }) => {
     let address = remoteAddress ?? NOWHERE;
     if (trusted.length === 0) return address;

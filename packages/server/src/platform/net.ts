@@ -52,3 +52,19 @@ export function inRanges(address: string, ranges: readonly string[]): boolean {
     return network.kind() === parsed.kind() && parsed.match(network, bits);
   });
 }
+
+const MAX_KNOWN_ADDRESSES = 10_000;
+
+/** The same of one list, remembering its answers: the few proxies there are come with every request, and reading addresses costs more than the rest. */
+export function rangeTest(ranges: readonly string[]): (address: string) => boolean {
+  const known = new Map<string, boolean>();
+  return address => {
+    let found = known.get(address);
+    if (found === undefined) {
+      found = inRanges(address, ranges);
+      if (known.size >= MAX_KNOWN_ADDRESSES) known.clear();
+      known.set(address, found);
+    }
+    return found;
+  };
+}
