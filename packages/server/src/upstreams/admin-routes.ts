@@ -13,12 +13,14 @@ import type { Upstreams } from './upstreams.ts';
 const id = z.string().min(1).max(100);
 const byId = z.object({ id });
 const place = z.object({ header: z.string(), scheme: z.string() });
+const names = z.array(z.string());
+const toolRule = z.object({ allow: names.optional(), deny: names.optional() });
 const recordBody = z.object({
   id,
   name: z.string(),
   kind: z.enum(['openai', 'mcp', 'openapi', 'terminal', 'http']),
   url: z.string(),
-  models: z.array(z.string()),
+  models: names,
   credential: z.object({
     use: z.enum(['none', 'key', 'sign-in']),
     header: z.string().optional(),
@@ -30,7 +32,12 @@ const recordBody = z.object({
     fallback: place.nullable().optional(),
     has_key: z.boolean().describe('Whether a static key, or a fallback key, is stored'),
   }),
-  access: z.object({ everyone: z.boolean(), users: z.array(z.string()), groups: z.array(z.string()) }),
+  tools: toolRule
+    .extend({ groups: z.record(z.string(), toolRule).optional() })
+    .optional()
+    .describe('Only of kind mcp; a change without it ends it'),
+  recordArguments: z.boolean().optional().describe('Only of kind mcp'),
+  access: z.object({ everyone: z.boolean(), users: names, groups: names }),
   source: z.enum(['file', 'database']).describe('Only what lies in the database can be changed here'),
   problem: z.string().nullable().describe('Why it cannot be used at present'),
 });

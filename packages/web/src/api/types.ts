@@ -143,6 +143,17 @@ export interface Access {
   groups: string[];
 }
 
+/** `*` stands for any run of characters. Without `allow`: all tools. */
+export interface ToolRule {
+  allow?: string[];
+  deny?: string[];
+}
+
+export interface ToolRules extends ToolRule {
+  /** What holds for members of a group besides. */
+  groups?: Record<string, ToolRule>;
+}
+
 export interface UpstreamRecord {
   id: string;
   name: string;
@@ -151,6 +162,9 @@ export interface UpstreamRecord {
   models: string[];
   credential: CredentialView;
   access: Access;
+  /** Only of kind mcp. */
+  tools?: ToolRules;
+  recordArguments?: boolean;
   source: Source;
   /** Why it cannot be used at present. */
   problem: string | null;
@@ -177,6 +191,8 @@ export interface UpstreamDraft {
   models: string[];
   credential: CredentialDraft;
   access: Access;
+  tools?: ToolRules;
+  recordArguments?: boolean;
 }
 
 export interface TestAnswer {

@@ -95,3 +95,14 @@ export function listOf(text: string): string[] {
     .map(part => part.trim())
     .filter(part => part !== '');
 }
+
+/** `a b, c` → `['a b', 'c']`: names that may have spaces in them. */
+const namesOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '');
+
+/** A list that a field showed joined by commas. Left as it was shown it is what it was, whatever characters its names are made of. */
+export const keptList = (text: string, before: readonly string[], parse = namesOf): string[] =>
+  text === before.join(', ').trim() ? [...before] : parse(text);

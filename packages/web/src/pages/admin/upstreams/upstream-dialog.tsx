@@ -9,6 +9,7 @@ import { KIND_NAMES } from '../../../design/words.ts';
 import { useAct } from '../../../live/act.ts';
 import { TestLine } from '../test-line.tsx';
 import { CredentialFields } from './credential-fields.tsx';
+import { ToolFields } from './tool-rule-fields.tsx';
 import { draftOf } from './upstream-draft.ts';
 
 /** Kinds that the gateway forwards to today. */
@@ -97,6 +98,7 @@ export function UpstreamDialog({
             help="Names or patterns, separated by commas. A call that names one of them goes to this upstream."
           />
         )}
+        {kind === 'mcp' && <ToolFields upstream={upstream} />}
         <CredentialFields credential={upstream?.credential ?? null} kind={kind} />
         <AccessFields upstream={upstream} />
         <TestLine path="/api/v1/upstreams/test" body={testBody} of="this upstream" />

@@ -1,31 +1,59 @@
-import type { CredentialDraft, UpstreamDraft, UpstreamKind, UpstreamRecord } from '../../../api/types.ts';
-import { listOf } from '../../../design/field.tsx';
+import type {
+  Access,
+  CredentialDraft,
+  UpstreamDraft,
+  UpstreamKind,
+  UpstreamRecord,
+} from '../../../api/types.ts';
+import { keptList, listOf } from '../../../design/field.tsx';
+import { toolsIn } from './tool-rules-draft.ts';
 
-/** The form's fields as the API takes them. A key that is left empty is left out, which keeps the stored one. */
+/**
+ * The form's fields as the API takes them. A change replaces the whole upstream, so what the form has no field for goes back as it came,
+ * while the kind stays. A key that is left empty is left out, which keeps the stored one.
+ */
 export function draftOf(form: FormData, before: UpstreamRecord | null): UpstreamDraft {
   const text = (name: string) => String(form.get(name) ?? '').trim();
   const kind = text('kind') as UpstreamKind;
   return {
+    ...(before?.kind === kind ? withoutGatewaysOwn(before) : {}),
     id: before?.id ?? text('id'),
     name: text('name'),
     kind,
     url: text('url'),
     models: kind === 'openai' ? listOf(text('models')) : [],
     credential: credentialOf(form, text, before),
-    access: {
-      everyone: text('access') === 'everyone',
-      users: text('access') === 'some' ? listOf(text('users')) : [],
-      groups: text('access') === 'some' ? groupsOf(text('groups')) : [],
-    },
+    access: accessOf(text, before?.access ?? { everyone: false, users: [], groups: [] }),
+    ...(kind === 'mcp' && {
+      tools: toolsIn(form, before?.tools ?? {}),
+      recordArguments: form.has('record_arguments'),
+    }),
   };
 }
 
-/** A group's name may have spaces in it. */
-const groupsOf = (text: string): string[] =>
-  text
-    .split(',')
-    .map(group => group.trim())
-    .filter(group => group !== '');
+/** What the gateway says of an upstream, and nobody may set, stays behind. */
+function withoutGatewaysOwn({
+  source,
+  problem,
+  ...rest
+}: UpstreamRecord): Omit<UpstreamRecord, 'source' | 'problem'> {
+  return rest;
+}
+
+function accessOf(text: (name: string) => string, before: Access): Access {
+  switch (text('access')) {
+    case 'everyone':
+      return before.everyone ? before : { everyone: true, users: [], groups: [] };
+    case 'some':
+      return {
+        everyone: false,
+        users: keptList(text('users'), before.users, listOf),
+        groups: keptList(text('groups'), before.groups),
+      };
+    default:
+      return { everyone: false, users: [], groups: [] };
+  }
+}
 
 function credentialOf(
   form: FormData,
@@ -50,7 +78,12 @@ function credentialOf(
         release: form.has('release'),
         fallback: form.has('fallback') ? { ...before?.credential.fallback, ...key } : null,
       };
-    default:
+    case 'none':
       return { use: 'none' };
+    default: {
+      // None is chosen: the rule is one that the form does not know.
+      const { has_key, ...rule } = before!.credential;
+      return rule as CredentialDraft;
+    }
   }
 }
