@@ -281,6 +281,12 @@ export async function createApp(deps: {
   });
   const { tunnels, destinations, transportTo, upgrades } = joined;
   opening.use(tunnels);
+  const recordCall = (outcome: Outcome) => {
+    callMetrics.record(outcome);
+    failing.record(outcome);
+    uses.count(outcome);
+    if (logsCalls) accessLog.record(outcome);
+  };
   const forward = createForward({
     identity: { authenticate },
     upstreams: destinations,
@@ -292,12 +298,7 @@ export async function createApp(deps: {
     addressOf,
     trace: tracing === null ? null : tracing.start,
     runtime,
-    record(outcome: Outcome) {
-      callMetrics.record(outcome);
-      failing.record(outcome);
-      uses.count(outcome);
-      if (logsCalls) accessLog.record(outcome);
-    },
+    record: recordCall,
   });
 
   watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
@@ -426,6 +427,7 @@ export async function createApp(deps: {
         transportTo: ways.to,
         named: destinations,
         used: uses.count,
+        record: recordCall,
         timeout: 3_000,
         answerProblem: answers.problem,
         answerOpenai: answers.openai,

@@ -267,7 +267,7 @@ test('a second model part far behind the first breaks a form off, with 400', asy
 });
 
 test('whoami says, to admins only, what an upstream would receive, with the token masked', async t => {
-  const { url, corp, other } = await twoEndpoints(t);
+  const { url, corp, other, outcomes } = await twoEndpoints(t);
   const ask = (who: string) =>
     fetch(`${url}/u/whoami/chat?a=%2f&upstream=corp&b`, {
       headers: { authorization: `Bearer ${who}`, cookie: 'a=b', accept: 'text/plain' },
@@ -290,6 +290,14 @@ test('whoami says, to admins only, what an upstream would receive, with the toke
   assert.equal(said.credential.version, 1);
   assert.equal(corp.requests.length + other.requests.length, 0);
   assert.equal((await fetch(`${url}/u/whoami`, { headers: { authorization: 'Bearer admin' } })).status, 404);
+  assert.deepEqual(
+    outcomes.map(({ result, status, principal }) => [result, status, principal?.userId]),
+    [
+      ['refused', 403, 'alice'],
+      ['ok', 200, 'admin'],
+      ['refused', 404, 'admin'],
+    ],
+  );
 });
 
 test('an upstream that does not answer, or is not there, is 504 or 502', async t => {

@@ -8,6 +8,7 @@ import type { Forward } from './forward.ts';
 import { listModels, type ModelListDeps } from './model-list.ts';
 import { findNamed } from './named.ts';
 import { findByModel, usableModels } from './openai.ts';
+import { createOwnAnswers, type OwnAnswersDeps } from './own-answers.ts';
 import { whoami } from './whoami.ts';
 
 /** Answers one call, whatever becomes of it. */
@@ -31,29 +32,25 @@ export const checkRoute = (deps: CheckDeps): ForwardRoute => ({
 
 /** The data plane's prefixes and who answers them; the longest one that fits is taken. */
 export function forwardRoutes(
-  deps: ModelListDeps & {
-    forward: Forward;
-    upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
-    /** Those that `/u` reaches: with them, tunnels. */
-    named: { find(id: string): Upstream | undefined };
-    may(principal: Principal, upstream: Upstream): boolean;
-    /** Renders an error as problem details (RFC 9457), and in the OpenAI shape. */
-    answerProblem(call: Call, error: AppError): void;
-    answerOpenai(call: Call, error: AppError): void;
-    /** Answers with JSON from a handler, errors included. */
-    answerJson(
-      call: Call,
-      make: () => Promise<{ body: unknown; headers?: Record<string, string> }>,
-      error: (call: Call, error: AppError) => void,
-    ): void;
-  },
+  deps: ModelListDeps &
+    Omit<OwnAnswersDeps, 'authenticate'> & {
+      forward: Forward;
+      upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
+      /** Those that `/u` reaches: with them, tunnels. */
+      named: { find(id: string): Upstream | undefined };
+      may(principal: Principal, upstream: Upstream): boolean;
+      /** Renders an error as problem details (RFC 9457), and in the OpenAI shape. */
+      answerProblem(call: Call, error: AppError): void;
+      answerOpenai(call: Call, error: AppError): void;
+    },
 ): ForwardRoute[] {
   const { forward } = deps;
   const byModel = { route: '/v1/*', answer: deps.answerOpenai };
   const named = { route: '/u/{upstream}/*', answer: deps.answerProblem };
 
-  const models = async (call: Call) => {
-    const principal = await forward.authenticate(call);
+  const answerOwn = createOwnAnswers({ ...deps, authenticate: forward.authenticate });
+
+  const models = (call: Call) => async (principal: Principal) => {
     const { models, missing } = await listModels(call, principal, usableModels(principal, deps), deps);
     const headers: Record<string, string> =
       missing.length > 0 ? { 'x-sallyport-incomplete': missing.join(', ') } : {};
@@ -62,7 +59,7 @@ export function forwardRoutes(
 
   const openai: CallHandler = call => {
     if (call.path === '/v1/models' && (call.req.method === 'GET' || call.req.method === 'HEAD'))
-      deps.answerJson(call, () => models(call), deps.answerOpenai);
+      answerOwn(call, models(call), deps.answerOpenai);
     else forward.handle(call, principal => findByModel(call, principal, deps), byModel);
   };
 
@@ -71,9 +68,9 @@ export function forwardRoutes(
     {
       prefix: '/u/whoami',
       handle: call =>
-        deps.answerJson(
+        answerOwn(
           call,
-          async () => ({ body: await whoami(call, await forward.authenticate(call), deps) }),
+          async principal => ({ body: await whoami(call, principal, deps) }),
           deps.answerProblem,
         ),
       refuse: deps.answerProblem,

@@ -108,11 +108,11 @@ function described(operation: Operation, { policy, rate }: Served, entry: Entry 
   for (const [status, { what, type }] of Object.entries(entry?.answers ?? {}))
     answers[status] = { description: what, ...(type === undefined ? {} : { content: { [type]: {} } }) };
 
-  const refusals = new Set([421, 500, 503, ...(entry?.refusals ?? [])]);
+  const refusals = new Set([421, 431, 500, 503, ...(entry?.refusals ?? [])]);
   if (policy !== 'public') for (const status of [401, 403, 429]) refusals.add(status);
   if (parameters.length > 0 || requestBody !== undefined) refusals.add(400);
   if (operation.parameters?.some(parameter => parameter.in === 'path')) refusals.add(404);
-  if (requestBody !== undefined) refusals.add(413);
+  if (requestBody !== undefined) for (const status of [408, 413]) refusals.add(status);
   if (rate !== undefined) refusals.add(429);
   for (const status of [...refusals].sort()) answers[status] = refusal(status, entry?.refusalType);
   return {
@@ -139,11 +139,13 @@ const WORDS: Record<number, string> = {
   401: 'Nobody is signed in, or by nothing valid',
   403: 'Not allowed',
   404: 'There is no such thing, or not for you',
+  408: 'The body did not come in time',
   409: 'It cannot be done as things are',
   410: 'It is used up',
   413: 'Too large',
   421: 'Another host is meant',
   429: 'Too often; `retry-after` says when again',
+  431: 'Too many or too long header fields',
   500: 'The gateway failed',
   502: 'The provider or upstream failed',
   503: 'Not now; `retry-after` says when again',

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { identityGround } from '../../test/fixtures/identity.ts';
-import { namedUser } from './named-user.ts';
 
 const refused = { code: 'unauthenticated', headers: { 'www-authenticate': 'Bearer error="invalid_token"' } };
 const plain = { name: 'laptop', admin: false, scope: null, expiresAt: null };
@@ -151,20 +150,4 @@ test('making and revoking a key is in the audit, its value is not', async t => {
     ],
   );
   assert.ok(!JSON.stringify(events).includes(key.slice(3)));
-});
-
-test('an operator names a user by id or address; an unknown address makes one, an ambiguous one lists the ids', async t => {
-  const { users, alice, person } = await withKey(t);
-  assert.equal((await namedUser(users, alice.id)).id, alice.id);
-  assert.equal((await namedUser(users, 'Alice@Corp.example')).id, alice.id);
-  const made = await namedUser(users, 'new@corp.example');
-  assert.equal((await namedUser(users, 'new@corp.example')).id, made.id);
-  assert.equal((await person('new')).id, made.id, 'the first sign-in with that verified address joins it');
-  const twin = await person('alice-2', { email: 'alice@corp.example' });
-  await assert.rejects(namedUser(users, 'alice@corp.example'), {
-    code: 'conflict',
-    message: new RegExp(`${alice.id}.*${twin.id}|${twin.id}.*${alice.id}`),
-  });
-  await assert.rejects(namedUser(users, 'usr_none'), { code: 'not_found' });
-  await assert.rejects(namedUser(users, 'alice'), { code: 'bad_request' });
 });
