@@ -17,34 +17,63 @@ export interface SeededGateway {
   readonly port: number;
   /** The `Cookie` header's value. */
   readonly cookie: string;
+  /** Of the same user, for what dials out. */
+  readonly key: string;
   /** What starts it. */
   readonly command: readonly string[];
 }
 
-export async function seedGateway(upstreamPort: number, folder: string): Promise<SeededGateway> {
+/** What a suite needs besides the two upstreams that all have. */
+export interface MoreConfig {
+  /** MCP servers over HTTP by id: their ports. */
+  readonly mcp?: Readonly<Record<string, number>>;
+  readonly tunnelsPerUser?: number;
+}
+
+export async function seedGateway(
+  upstreamPort: number,
+  folder: string,
+  more: MoreConfig = {},
+): Promise<SeededGateway> {
   // Late, so that a product in pieces does not keep the others from being measured.
   const { openRooms, PROVIDER } = await import('./rooms.ts');
   const rooms = await openRooms(folder);
-  const { cookie } = await rooms.signedIn('ada');
+  const { cookie, userId } = await rooms.signedIn('ada');
+  const { key } = await rooms.keys.create({
+    userId,
+    name: 'bench',
+    admin: false,
+    scope: null,
+    expiresAt: null,
+  });
   await rooms[Symbol.asyncDispose]();
   const port = await freePort();
   const file = join(folder, 'sallyport.yaml');
   // JSON is YAML.
-  await writeFile(file, JSON.stringify(configuration(port, upstreamPort, folder, PROVIDER)), { mode: 0o600 });
+  await writeFile(file, JSON.stringify(configuration(port, upstreamPort, folder, PROVIDER, more)), {
+    mode: 0o600,
+  });
   return {
     port,
     cookie,
+    key,
     command: [process.execPath, join(SERVER, 'bin/sallyport.js'), 'serve', '--config', file],
   };
 }
 
 /** The whole gateway as a user runs it: the session's cookie is checked, a grant behind it opened, its token sent, all of it counted and audited. */
-export async function startGateway(upstreamPort: number, folder: string): Promise<Candidate> {
-  const { port, cookie, command } = await seedGateway(upstreamPort, folder);
+export async function startGateway(
+  upstreamPort: number,
+  folder: string,
+  more: MoreConfig = {},
+): Promise<Candidate & Pick<SeededGateway, 'key' | 'cookie'>> {
+  const { port, cookie, key, command } = await seedGateway(upstreamPort, folder, more);
   const running = start(CANDIDATE_CORE, command, { cwd: folder });
   await listening(port);
   return {
     name: 'sallyport',
+    key,
+    cookie,
     pid: running.pid,
     port,
     // The model API is found by the model in the body, everything else by the upstream's name.
@@ -54,7 +83,13 @@ export async function startGateway(upstreamPort: number, folder: string): Promis
   };
 }
 
-function configuration(port: number, upstreamPort: number, folder: string, provider: string) {
+function configuration(
+  port: number,
+  upstreamPort: number,
+  folder: string,
+  provider: string,
+  { mcp = {}, tunnelsPerUser }: MoreConfig,
+) {
   const credential = { use: 'sign-in', token: 'access_token' };
   const access = { everyone: true };
   const url = `http://127.0.0.1:${upstreamPort}`;
@@ -70,6 +105,14 @@ function configuration(port: number, upstreamPort: number, folder: string, provi
     upstreams: [
       { id: UPSTREAM, kind: 'http', url, credential, access },
       { id: 'bench-models', kind: 'openai', url: `${url}/v1`, models: ['bench*'], credential, access },
+      ...Object.entries(mcp).map(([id, at]) => ({
+        id,
+        kind: 'mcp',
+        url: `http://127.0.0.1:${at}/mcp`,
+        credential,
+        access,
+      })),
     ],
+    ...(tunnelsPerUser === undefined ? {} : { tunnelsPerUser }),
   };
 }

@@ -24,6 +24,8 @@ const SUITES: Record<string, (bench: Bench) => Promise<void>> = {
   refresh: async bench => (await import('./suites/refresh.ts')).refresh(bench),
   memory: async bench => (await import('./suites/memory.ts')).memory(bench),
   start: async bench => (await import('./suites/start.ts')).start(bench),
+  tunnel: async bench => (await import('./suites/tunnel.ts')).tunnel(bench),
+  mcp: async bench => (await import('./suites/mcp.ts')).mcp(bench),
 };
 
 const { values: options } = parseArgs({
@@ -60,9 +62,9 @@ const bench: Bench = {
 };
 
 const machine = facts();
-if (chosen.includes('forward')) {
+if (chosen.includes('forward') || chosen.includes('mcp')) {
   const why = installRivals();
-  if (why !== null) report.absent('reply-from, http-proxy-3, portkey', why);
+  if (why !== null) report.absent('what bench/rivals holds', why);
 }
 for (const name of chosen) {
   try {

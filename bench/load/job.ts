@@ -9,8 +9,8 @@ export interface Job {
    */
   readonly kind: 'closed' | 'paced' | 'streams' | 'hold' | 'release';
   readonly port: number;
-  /** A whole HTTP/1.1 request, head and body. */
-  readonly request: string;
+  /** A whole HTTP/1.1 request, head and body; of several, each connection sends another one. */
+  readonly request: string | readonly string[];
   readonly connections: number;
   /** Requests a second; only for `paced`. */
   readonly rate: number;

@@ -17,9 +17,11 @@ class Asker {
   #since = 0;
   #closing = false;
 
-  constructor(job: Job, told: { answered: Answered; failed: () => void }) {
+  constructor(job: Job, at: number, told: { answered: Answered; failed: () => void }) {
     this.#job = job;
-    this.#request = Buffer.from(job.request);
+    this.#request = Buffer.from(
+      typeof job.request === 'string' ? job.request : job.request[at % job.request.length]!,
+    );
     this.#answered = told.answered;
     this.#failed = told.failed;
   }
@@ -121,7 +123,7 @@ async function withAskers(
   start: (askers: Asker[]) => void,
 ): Promise<Seen> {
   const failed = () => window.fail();
-  const askers = Array.from({ length: job.connections }, () => new Asker(job, { answered, failed }));
+  const askers = Array.from({ length: job.connections }, (_, at) => new Asker(job, at, { answered, failed }));
   await Promise.all(askers.map(asker => asker.open()));
   start(askers);
   const seen = await window.measure();

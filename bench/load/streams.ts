@@ -77,7 +77,7 @@ export async function openStreams(job: Job, event: (micros: number) => void, fai
         if (!closing) failed();
         resolve();
       });
-      socket.write(job.request);
+      socket.write(job.request as string);
     });
   }
 
