@@ -17,8 +17,8 @@ export async function startAgent(
   const running = start(LOAD_CORE, command, { env: { SALLYPORT_KEY: gateway.key } });
   for (let tries = 0; tries < 200; tries++) {
     const answer = await fetch(`${url}/api/v1/tunnels`, { headers: { cookie: gateway.cookie } });
-    const { tunnels } = (await answer.json()) as { tunnels: { name: string; connected: boolean }[] };
-    const found = tunnels.find(tunnel => tunnel.connected && tunnel.name.endsWith(`/${name}`));
+    const { items } = (await answer.json()) as { items: { name: string; connected: boolean }[] };
+    const found = items.find(tunnel => tunnel.connected && tunnel.name.endsWith(`/${name}`));
     if (found !== undefined) return Object.assign(running, { path: `/mcp/${found.name}` });
     await sleep(50);
   }
