@@ -2,8 +2,10 @@ import { writeSync } from 'node:fs';
 import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { joinCheck } from './app-check.ts';
+import { joinIdentity } from './app-identity.ts';
 import { joinMcp } from './app-mcp.ts';
 import { joinSignIn } from './app-sign-in.ts';
+import { joinTerminals } from './app-terminals.ts';
 import { joinTunnels } from './app-tunnels.ts';
 import { type AuditTrail, createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
@@ -40,26 +42,18 @@ import { adminLinkRoutes } from './identity/admin-link-routes.ts';
 import { agentLoginRoutes } from './identity/agent-login-routes.ts';
 import { credentialsOf } from './identity/credentials.ts';
 import { homeRoutes } from './identity/home-routes.ts';
-import { createIdentity } from './identity/identity.ts';
-import { createJwts } from './identity/jwt.ts';
-import { createKeyStore } from './identity/key-store.ts';
-import { createKeys } from './identity/keys.ts';
 import { localRoutes } from './identity/local-routes.ts';
 import { logoutRoutes } from './identity/logout-routes.ts';
 import { providerAdminRoutes } from './identity/provider-admin-routes.ts';
 import { createProviderAdministration } from './identity/provider-administration.ts';
 import { createProviders } from './identity/providers.ts';
-import { createProxyHeader } from './identity/proxy-header.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { sessionCookie } from './identity/session-cookie.ts';
-import { createSessionStore } from './identity/session-store.ts';
-import { createSessions } from './identity/sessions.ts';
+import type { Sessions } from './identity/sessions.ts';
 import { signInOptionsRoutes } from './identity/sign-in-options-routes.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
-import { createStanding } from './identity/standing.ts';
 import { userRoutes } from './identity/user-routes.ts';
-import { createUserStore } from './identity/user-store.ts';
-
+import type { UserStore } from './identity/user-store.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
@@ -106,8 +100,8 @@ export interface App extends Gateway {
   readonly database: Database;
   readonly audit: AuditTrail;
   readonly identity: Gateway['identity'] & {
-    readonly sessions: ReturnType<typeof createSessions>;
-    readonly users: ReturnType<typeof createUserStore>;
+    readonly sessions: Sessions;
+    readonly users: UserStore;
   };
   readonly vault: Gateway['vault'] & Pick<Vault, 'storeGrant'>;
 }
@@ -204,23 +198,16 @@ export async function createApp(deps: {
 
   const addressOf = createAddressOf(config.trustedProxies);
   const isProxy = rangeTest(config.trustedProxies);
-  const users = createUserStore(db, runtime);
-  const keyStore = createKeyStore(db);
-  const common = { users, runtime, bus, audit, addressOf };
-  const keys = createKeys({ ...common, store: keyStore, lookups: lookups.key });
-  const jwts = createJwts({ ...common, issuers: config.auth.jwt, fetch, lookups: lookups.jwt });
-  const header = config.auth.proxyHeader;
-  const proxyHeader = header && createProxyHeader({ ...common, header, lookups: lookups['proxy-header'] });
-  const sessions = createSessions({
-    store: createSessionStore(db, config.session),
-    cookie: sessionCookie(publicUrl),
-    limits: config.session,
+  const { users, keyStore, keys, sessions, identity, standing } = joinIdentity({
+    db,
+    config,
+    runtime,
     bus,
     audit,
-    lookups: lookups.session,
-    runtime,
+    addressOf,
+    fetch,
+    lookups,
   });
-  const identity = createIdentity({ keys, jwts, sessions, proxyHeader, auth: config.auth });
 
   const people = { db, users, sessions, keys, servers, vault, sealer, fetch, bus, audit, runtime, log };
   const { signIns, signIn, adminLinks, localAccounts, invitations, removal, logout, agentLogins } =
@@ -265,7 +252,6 @@ export async function createApp(deps: {
     config.otlp === null
       ? null
       : opening.use(openTracing({ ...config.otlp, version: manifest.version }, { metrics, runtime, log }));
-  const standing = createStanding({ users, sessions, keys, runtime });
   const shared = { vault, publicUrl, addressOf, metrics, bus, audit, runtime, log };
   const joined = joinTunnels({
     ...shared,
@@ -413,12 +399,24 @@ export async function createApp(deps: {
     }),
   );
 
+  const terminals = joinTerminals({
+    ...shared,
+    ...joined,
+    ...joined.health(failing),
+    db,
+    may,
+    forward,
+    answerProblem: answers.problem,
+    answerJson: answers.json,
+  });
+
   let port = config.listen.port;
   const server = createHttpServer({
     routes: [
       check,
       joined.fallback,
       mcp.route,
+      ...terminals.routes,
       ...forwardRoutes({
         ...shared,
         forward,

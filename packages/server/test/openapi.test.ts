@@ -232,6 +232,13 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     postMcpSse: [{ status: 404, path: { upstream: 'none' }, json: {} }],
     streamMcp: [{ status: 404, path: { upstream: 'none' } }],
     endMcp: [{ status: 404, path: { upstream: 'none' } }],
+    listTerminalServers: [{ status: 200 }, { status: 401, as: 'nobody' }],
+    listTerminals: [{ status: 404, path: { upstream: 'none' } }],
+    createTerminal: [{ status: 404, path: { upstream: 'none' } }],
+    getTerminal: [{ status: 404, path: { upstream: 'none', id: 'none' } }],
+    deleteTerminal: [{ status: 404, path: { upstream: 'none', id: 'none' } }],
+    terminalGet: [{ status: 404, path: { upstream: 'none', path: 'health' } }],
+    terminalPost: [{ status: 404, path: { upstream: 'none', path: 'execute' }, json: {} }],
     listSignInOptions: [{ status: 200, as: 'nobody' }],
     signInLocally: [
       {

@@ -1,5 +1,12 @@
 import type { Provider } from '../terms/provider.ts';
-import type { CredentialRule, StaticKey, ToolRules, Upstream } from '../terms/upstream.ts';
+import {
+  type CredentialRule,
+  type StaticKey,
+  TERMINAL_RULES,
+  type TerminalRules,
+  type ToolRules,
+  type Upstream,
+} from '../terms/upstream.ts';
 import type { Values } from './options.ts';
 import { PRESETS, presetOf } from './presets.ts';
 import type { JwtIssuerValues, ProviderValues, RateLimitValues, UpstreamValues } from './schema.ts';
@@ -146,8 +153,20 @@ export function composeUpstream(values: UpstreamValues): Upstream {
     ...(values.kind === 'mcp' && {
       mcp: { tools: composeTools(values.tools ?? {}), recordArguments: values.recordArguments ?? false },
     }),
+    ...(values.kind === 'terminal' && { terminal: composeTerminal(values) }),
   };
 }
+
+const composeTerminal = (values: UpstreamValues): TerminalRules => ({
+  attach: values.attach ?? TERMINAL_RULES.attach,
+  policy: values.policy ?? TERMINAL_RULES.policy,
+  reattach: values.reattach ?? TERMINAL_RULES.reattach,
+  orphanAfter: values.orphanAfter ?? TERMINAL_RULES.orphanAfter,
+  idle: values.idle ?? TERMINAL_RULES.idle,
+  lifetime: values.lifetime ?? TERMINAL_RULES.lifetime,
+  record: values.record ?? TERMINAL_RULES.record,
+  embedded: TERMINAL_RULES.embedded,
+});
 
 function composeTools({ groups, ...own }: NonNullable<UpstreamValues['tools']>): ToolRules {
   const rule = ({ allow, deny }: { allow?: string[] | undefined; deny?: string[] | undefined }) => ({

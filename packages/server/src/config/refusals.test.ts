@@ -54,7 +54,7 @@ const REFUSALS: [name: string, given: Given, problems: string[]][] = [
     'what is missing',
     { file: 'upstreams: [{ id: u }]' },
     [
-      'upstreams[0].kind: missing; expected one of openai, mcp, openapi, http (sallyport.yaml:1:13)',
+      'upstreams[0].kind: missing; expected one of openai, mcp, openapi, terminal, http (sallyport.yaml:1:13)',
       'upstreams[0].url: missing; expected an http: or https: URL, without query or fragment (sallyport.yaml:1:13)',
     ],
   ],

@@ -5,6 +5,11 @@ import type { Report } from './problems.ts';
 
 /** Ids that the gateway uses itself. */
 const RESERVED_UPSTREAMS = new Set(['whoami']);
+/** What is said of upstreams of one kind alone. */
+const ONLY_OF = {
+  mcp: ['tools', 'recordArguments'],
+  terminal: ['attach', 'policy', 'reattach', 'orphanAfter', 'idle', 'lifetime', 'record'],
+};
 /** `/auth/check/…` is the proxies'. */
 const RESERVED_PROVIDERS = new Set(['check']);
 
@@ -53,11 +58,15 @@ function checkCollector(
 export function checkUpstream(upstream: Entry, providers: readonly unknown[], report: Report): void {
   if (RESERVED_UPSTREAMS.has(String(upstream['id'])))
     report(['id'], `"${upstream['id']}" is the gateway's own; expected another id`);
-  if (upstream['models'] !== undefined && ['mcp', 'openapi', 'http'].includes(String(upstream['kind'])))
+  if (
+    upstream['models'] !== undefined &&
+    ['mcp', 'openapi', 'terminal', 'http'].includes(String(upstream['kind']))
+  )
     report(['models'], `expected only where kind is openai, and it is ${upstream['kind']}`);
-  for (const key of ['tools', 'recordArguments'])
-    if (upstream[key] !== undefined && upstream['kind'] !== 'mcp')
-      report([key], `expected only where kind is mcp, and it is ${upstream['kind']}`);
+  for (const [kind, keys] of Object.entries(ONLY_OF))
+    for (const key of keys)
+      if (upstream[key] !== undefined && upstream['kind'] !== kind)
+        report([key], `expected only where kind is ${kind}, and it is ${upstream['kind']}`);
   const named = entry(upstream['credential'])['provider'];
   if (typeof named === 'string' && !providers.includes(named)) {
     report(

@@ -42,7 +42,7 @@ const ALLOWED: Record<UpstreamKind, ReadonlySet<string>> = {
   openapi: new Set([...COMMON, ...WEB]),
   http: new Set([...COMMON, ...WEB]),
   mcp: new Set([...COMMON, ...MCP].filter(name => name !== 'accept-encoding')),
-  terminal: new Set([...COMMON, ...WEB, 'x-session-id']),
+  terminal: new Set([...COMMON, ...WEB, 'x-session-id', 'x-terminal-context-id']),
 };
 
 /** Headers of which a second one is no addition but a contradiction; the first counts, as it did when the request was authorized. */

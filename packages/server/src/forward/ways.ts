@@ -1,8 +1,11 @@
 import type { Bus } from '../platform/bus.ts';
 import { createGuardedLookup } from '../platform/net-fetch.ts';
+import { HandshakeRefused, type SocketWay } from '../terms/socket-way.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { createEgress } from './egress.ts';
+import { openSocket } from './socket-egress.ts';
+import { upstreamFailure } from './upstream-failure.ts';
 
 /** A test of a connection does not wait longer for one, milliseconds. */
 const DIAL_TIMEOUT = 5_000;
@@ -10,6 +13,8 @@ const DIAL_TIMEOUT = 5_000;
 /** Ways to upstreams over the network. */
 export interface Ways extends AsyncDisposable {
   to(upstream: Upstream): Transport;
+  /** The same, for WebSockets. */
+  socketTo(upstream: Upstream): SocketWay;
   /** One of its own, whose owner closes it. */
   dial(upstream: Upstream): Transport & AsyncDisposable;
 }
@@ -34,6 +39,21 @@ export function createWays(deps: {
 
   return {
     to: upstream => (ofFile.has(upstream) ? egress : guarded).to(upstream.url),
+    socketTo: upstream => ({
+      async open(path, headers, signal) {
+        try {
+          return await openSocket(
+            upstream.url,
+            path,
+            headers,
+            signal,
+            ofFile.has(upstream) ? {} : { lookup },
+          );
+        } catch (error) {
+          throw error instanceof HandshakeRefused ? error : upstreamFailure(error as Error, upstream);
+        }
+      },
+    }),
     dial(upstream) {
       const single = createEgress({
         connections: 1,

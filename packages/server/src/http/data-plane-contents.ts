@@ -80,6 +80,16 @@ const mcp = (id: string, summary: string, withBody: boolean) => ({
   responses: passedOn(rpcRefusal),
 });
 
+const terminalId = parameter('id', 'path', "The terminal's id, one segment");
+const terminal = (id: string, summary: string, more: object[] = []) => ({
+  operationId: id,
+  summary,
+  tags: ['data plane'],
+  security,
+  parameters: [upstreamPath[0]!, ...more],
+  responses: { ...passedOn(refusal), 404: refusal('There is no such terminal server, or no such terminal') },
+});
+
 const checked = {
   200: {
     description: 'May pass, with these headers, and with the key in another header where the rule says so',
@@ -159,6 +169,32 @@ export const dataPlanePaths = {
   },
   '/mcp/{upstream}/sse': { get: mcp('openMcpSse', 'A session of the transport of 2024-11-05', false) },
   '/mcp/{upstream}/messages': { post: mcp('postMcpSse', 'A message for such a session', true) },
+  '/terminals/': {
+    get: {
+      operationId: 'listTerminalServers',
+      summary: 'The terminal servers that the caller may use',
+      tags: ['data plane'],
+      security,
+      responses: {
+        401: refusal('Nobody is signed in'),
+        200: { description: 'Well', content: json(ref('TerminalServers')) },
+      },
+    },
+  },
+  '/terminals/{upstream}/api/terminals': {
+    get: terminal('listTerminals', "The caller's terminals there"),
+    post: terminal('createTerminal', 'A new shell'),
+  },
+  '/terminals/{upstream}/api/terminals/{id}': {
+    get: terminal('getTerminal', 'One of them; as a WebSocket, attaches it (docs/terminals.md)', [
+      terminalId,
+    ]),
+    delete: terminal('deleteTerminal', 'Ends it', [terminalId]),
+  },
+  '/terminals/{upstream}/{path}': {
+    get: { ...forwarded('terminalGet', false), summary: "The server's files, ports and the rest" },
+    post: { ...forwarded('terminalPost', true), summary: "The server's files, execute and the rest" },
+  },
   '/u/whoami/{path}': {
     get: {
       operationId: 'showForwarded',
@@ -204,6 +240,28 @@ export const dataPlaneSchemas = {
         },
       },
     },
+  },
+  TerminalServers: {
+    type: 'object',
+    required: ['terminals'],
+    properties: {
+      terminals: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['id', 'name', 'embedded', 'recording', 'state'],
+          properties: {
+            id: text,
+            name: text,
+            embedded: { type: 'boolean' },
+            recording: { type: 'boolean' },
+            state: { enum: ['ready', 'connect', 'failing', 'denied'] },
+          },
+          additionalProperties: false,
+        },
+      },
+    },
+    additionalProperties: false,
   },
   Forwarded: {
     type: 'object',

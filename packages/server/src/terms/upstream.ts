@@ -48,6 +48,38 @@ export interface ToolRules extends ToolRule {
   readonly groups: readonly (ToolRule & { readonly group: string })[];
 }
 
+/** How a terminal server is attached to, and how long a terminal outlives its client. Durations in milliseconds. */
+export interface TerminalRules {
+  /** How it wants to be shown the credential of a WebSocket; `auto` finds out, and puts it into the URL only where nothing else works. */
+  readonly attach: 'auto' | 'message' | 'query';
+  /** Of an orchestrator: the policy that its containers are made by; null for its default, and for other servers. */
+  readonly policy: string | null;
+  /** So long a terminal is kept open for a client that went. */
+  readonly reattach: number;
+  /** So long after nobody is attached to it any more it is deleted. */
+  readonly orphanAfter: number;
+  /** An attachment in which nothing is typed or printed for so long is closed. */
+  readonly idle: number;
+  /** An attachment is closed after so long, whatever happens in it. */
+  readonly lifetime: number;
+  /** Whether what happens in it is kept. */
+  readonly record: boolean;
+  /** Whether it runs on the gateway's own machine. */
+  readonly embedded: boolean;
+}
+
+/** What holds where nothing else is said: a night between two working days ends what was forgotten. */
+export const TERMINAL_RULES: TerminalRules = {
+  attach: 'auto',
+  policy: null,
+  reattach: 10 * 60_000,
+  orphanAfter: 10 * 60_000,
+  idle: 8 * 60 * 60_000,
+  lifetime: 24 * 60 * 60_000,
+  record: false,
+  embedded: false,
+};
+
 /** A destination. */
 export interface Upstream {
   readonly id: string;
@@ -67,6 +99,8 @@ export interface Upstream {
     /** Whether the audit keeps what tools are called with. */
     readonly recordArguments: boolean;
   };
+  /** Only for `terminal`. */
+  readonly terminal?: TerminalRules;
   /** Bytes of a request's body, at most. */
   readonly maxBody: number;
 }

@@ -1,4 +1,4 @@
-import type { Upstream } from '../terms/upstream.ts';
+import { TERMINAL_RULES, type Upstream } from '../terms/upstream.ts';
 import type { Tunnel } from './tunnel-store.ts';
 
 /** A local tool may think for as long as a model, milliseconds. */
@@ -22,6 +22,7 @@ export const upstreamOf = (tunnel: Tunnel): Upstream => ({
   access: { ...tunnel.shared, users: [tunnel.ownerId, ...tunnel.shared.users] },
   headersTimeout: HEADERS_TIMEOUT,
   maxBody: MAX_BODY,
+  ...(tunnel.kind === 'terminal' && { terminal: TERMINAL_RULES }),
 });
 
 /** Whether this upstream is a tunnel's, and not one that happens to have its name. */

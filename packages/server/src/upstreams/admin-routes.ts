@@ -15,6 +15,7 @@ const byId = z.object({ id });
 const place = z.object({ header: z.string(), scheme: z.string() });
 const names = z.array(z.string());
 const toolRule = z.object({ allow: names.optional(), deny: names.optional() });
+const ofTerminal = z.string().optional().describe('Only of kind terminal');
 const recordBody = z.object({
   id,
   name: z.string(),
@@ -37,6 +38,13 @@ const recordBody = z.object({
     .optional()
     .describe('Only of kind mcp; a change without it ends it'),
   recordArguments: z.boolean().optional().describe('Only of kind mcp'),
+  attach: ofTerminal,
+  policy: ofTerminal,
+  reattach: ofTerminal,
+  orphanAfter: ofTerminal,
+  idle: ofTerminal,
+  lifetime: ofTerminal,
+  record: z.boolean().optional().describe('Only of kind terminal'),
   access: z.object({ everyone: z.boolean(), users: names, groups: names }),
   source: z.enum(['file', 'database']).describe('Only what lies in the database can be changed here'),
   problem: z.string().nullable().describe('Why it cannot be used at present'),

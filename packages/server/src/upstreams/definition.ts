@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import type { CredentialRule, StaticKey, ToolRule, ToolRules, Upstream } from '../terms/upstream.ts';
+import type {
+  CredentialRule,
+  StaticKey,
+  TerminalRules,
+  ToolRule,
+  ToolRules,
+  Upstream,
+} from '../terms/upstream.ts';
 
 const word = z.string().max(200);
 const words = z.array(word).max(1_000);
@@ -34,6 +41,13 @@ export const upstreamDraft = z.strictObject({
     .strictObject({ ...toolRule, groups: z.record(word, z.strictObject(toolRule)).optional() })
     .optional(),
   recordArguments: z.boolean().optional(),
+  attach: word.optional(),
+  policy: word.optional(),
+  reattach: word.optional(),
+  orphanAfter: word.optional(),
+  idle: word.optional(),
+  lifetime: word.optional(),
+  record: z.boolean().optional(),
   access: z.strictObject({
     everyone: z.boolean().default(false),
     users: words.default([]),
@@ -46,17 +60,21 @@ export type UpstreamDraft = z.output<typeof upstreamDraft>;
 type Place = Pick<StaticKey, 'header' | 'scheme'>;
 type SignIn = Extract<CredentialRule, { use: 'sign-in' }>;
 
+/** Only for `terminal`, as the configuration file has them. */
+type TerminalKey = 'attach' | 'policy' | 'reattach' | 'orphanAfter' | 'idle' | 'lifetime' | 'record';
+
 /** An upstream without its key, complete: how it is stored, and what admins see of it. */
 export type UpstreamDefinition = Pick<Upstream, 'id' | 'name' | 'kind' | 'models' | 'access'> & {
   readonly url: string;
   /** Only for `mcp`, as the configuration file has them. */
   readonly tools?: UpstreamDraft['tools'];
   readonly recordArguments?: boolean | undefined;
-  readonly credential:
-    | { readonly use: 'none' }
-    | ({ readonly use: 'key' } & Place)
-    | (Omit<SignIn, 'fallback'> & { readonly fallback: Place | null });
-};
+} & Partial<Pick<UpstreamDraft, TerminalKey>> & {
+    readonly credential:
+      | { readonly use: 'none' }
+      | ({ readonly use: 'key' } & Place)
+      | (Omit<SignIn, 'fallback'> & { readonly fallback: Place | null });
+  };
 
 /** A draft, or a definition with its key, as the configuration file would have it. */
 export function valuesOf(
@@ -103,7 +121,22 @@ export const definitionOf = (upstream: Upstream): UpstreamDefinition => ({
     tools: toolsOf(upstream.mcp.tools),
     recordArguments: upstream.mcp.recordArguments,
   }),
+  ...(upstream.terminal !== undefined && terminalOf(upstream.terminal)),
 });
+
+function terminalOf(rules: TerminalRules): Partial<Pick<UpstreamDraft, TerminalKey>> {
+  const { attach, policy, record } = rules;
+  const ms = (duration: number) => `${duration}ms`;
+  return {
+    attach,
+    ...(policy !== null && { policy }),
+    reattach: ms(rules.reattach),
+    orphanAfter: ms(rules.orphanAfter),
+    idle: ms(rules.idle),
+    lifetime: ms(rules.lifetime),
+    record,
+  };
+}
 
 function toolsOf({ groups, ...own }: ToolRules): UpstreamDraft['tools'] {
   const rule = ({ allow, deny }: ToolRule) => ({

@@ -15,6 +15,7 @@ export interface Tables {
   handles: HandlesTable;
   tunnels: TunnelsTable;
   agent_logins: AgentLoginsTable;
+  terminals: TerminalsTable;
 }
 
 interface UsersTable {
@@ -225,4 +226,18 @@ interface AgentLoginsTable {
   created_at: number;
   expires_at: number;
   polled_at: number | null;
+}
+
+interface TerminalsTable {
+  upstream_id: string;
+  /** As the terminal server calls it. */
+  terminal_id: string;
+  /** Who made it. */
+  user_id: string;
+  /** `X-Session-Id` and `X-Terminal-Context-Id` of the call that made it. */
+  session_id: string | null;
+  context_id: string | null;
+  created_at: number;
+  /** When somebody was attached to it last, or it was made. */
+  seen_at: number;
 }

@@ -1,0 +1,86 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import type { LookupFunction, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { HandshakeRefused } from '../terms/socket-way.ts';
+
+/** RFC 6455 section 1.3. */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+/** Until the handshake is answered, milliseconds. */
+const WITHIN = 10_000;
+
+/**
+ * Opens a WebSocket over the network, up to its handshake (RFC 6455 section 4.1). No extension is asked for: what is compressed could not be
+ * joined, and a compressor for each socket costs 200 KB.
+ * @param path path and query, byte for byte
+ * @throws HandshakeRefused, or what the connection failed with
+ */
+export function openSocket(
+  url: URL,
+  path: string,
+  headers: readonly string[],
+  signal: AbortSignal,
+  options: { lookup?: LookupFunction } = {},
+): Promise<Duplex> {
+  const key = randomBytes(16).toString('base64');
+  const ours = {
+    host: url.host,
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': key,
+  };
+  const given: Record<string, string> = {};
+  for (let i = 0; i < headers.length; i += 2) given[headers[i]!] = headers[i + 1]!;
+  const within = AbortSignal.any([signal, AbortSignal.timeout(WITHIN)]);
+
+  return new Promise((resolve, reject) => {
+    if (within.aborted) return reject(gaveUp(signal));
+    const req = (url.protocol === 'https:' ? tlsRequest : plainRequest)({
+      hostname: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: url.port || (url.protocol === 'https:' ? 443 : 80),
+      path,
+      headers: { ...given, ...ours },
+      agent: false,
+      ...options,
+    });
+    const giveUp = () => req.destroy(gaveUp(signal));
+    within.addEventListener('abort', giveUp, { once: true });
+    const settle = () => within.removeEventListener('abort', giveUp);
+    req.on('upgrade', (res, socket: Socket, head) => {
+      settle();
+      const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64');
+      if (
+        res.headers['sec-websocket-accept'] !== accept ||
+        res.headers.upgrade?.toLowerCase() !== 'websocket' ||
+        res.headers['sec-websocket-extensions'] !== undefined
+      ) {
+        socket.destroy();
+        reject(new HandshakeRefused(502));
+        return;
+      }
+      socket.setTimeout(0);
+      socket.setNoDelay(true);
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    req.on('response', res => {
+      settle();
+      // What it says is for nobody here.
+      res.on('error', () => {});
+      req.destroy();
+      reject(new HandshakeRefused(res.statusCode!));
+    });
+    req.on('error', error => {
+      settle();
+      reject(error);
+    });
+    req.end();
+  });
+}
+
+const gaveUp = (signal: AbortSignal): Error =>
+  signal.aborted
+    ? new Error('nobody waits for this WebSocket any more')
+    : Object.assign(new Error('the handshake was not answered in time'), { code: 'ETIMEDOUT' });
