@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { may } from './access/access.ts';
 import type { Call } from './forward/call.ts';
 import type { DataPlaneRoute } from './http/server.ts';
 import type { UpgradeRoute } from './http/upgrades.ts';
@@ -46,6 +47,8 @@ export function joinTunnels(
     ways: { to(upstream: Upstream): Transport };
     metrics: Metrics;
     answerProblem(call: Call, error: AppError): void;
+    users: { labels(ids: readonly string[]): Promise<ReadonlyMap<string, string>> };
+    keysLimitedTo(upstreamId: string): Promise<readonly string[]>;
   },
 ): JoinedTunnels {
   const { db, upstreams, ways, metrics, ...common } = deps;
@@ -75,7 +78,7 @@ export function joinTunnels(
       { prefix: TUNNEL_PATH, upgrade: tunnels.upgrade },
       ...FOREIGN_PATHS.map(prefix => ({ prefix, upgrade: tunnels.foreign.upgrade })),
     ],
-    routes: [tunnelRoutes(tunnels), foreignRoutes({ ...deps, agents: tunnels.foreign })],
+    routes: [tunnelRoutes({ ...deps, ...tunnels, may }), foreignRoutes({ ...deps, agents: tunnels.foreign })],
     fallback: fallbackRoute<Call>(tunnels.fallback, deps.answerProblem),
   };
 }

@@ -261,6 +261,8 @@ export async function createApp(deps: {
     standing,
     upstreams,
     ways,
+    users,
+    keysLimitedTo: keyStore.limitedTo,
     perUser: config.tunnelsPerUser,
     queryToken: config.tunnelQueryToken,
     answerProblem: answers.problem,

@@ -14,6 +14,10 @@ interface TunnelView {
   latency_ms: number | null;
   url: string;
   last_error: unknown;
+  owner: string;
+  may_change: boolean;
+  shared: unknown;
+  address: string | null;
 }
 
 async function house(t: TestContext) {
@@ -70,6 +74,20 @@ test('a tunnel is its own until it is shared, and no longer than it is', async t
   const shared = { everyone: false, users: ['Bob@corp.example'], groups: [] };
   assert.equal((await as(alice, 'PATCH', `/api/v1/tunnels/${id}`, { shared })).status, 200);
   assert.equal((await as(bob, 'GET', '/u/alice/wiki/1')).status, 200);
+  const [theirs] = await list(bob);
+  assert.deepEqual(
+    [theirs!.name, theirs!.owner, theirs!.may_change, theirs!.shared, theirs!.address],
+    ['alice/wiki', 'alice@corp.example', false, null, null],
+  );
+  const goes = async (key: string) => as(key, 'GET', `/api/v1/tunnels/${id}/consequences`);
+  assert.equal((await goes(bob)).status, 404);
+  const { body: consequences } = await goes(alice);
+  assert.deepEqual(consequences, {
+    open_calls: 0,
+    shared_with: ['bob@corp.example'],
+    plain_names: [],
+    keys_limited_to_it: 0,
+  });
   const home = (await as(bob, 'GET', '/api/v1/home')).body['items'] as { id: string; state: string }[];
   assert.deepEqual(
     home.map(({ id, state }) => [id, state]),

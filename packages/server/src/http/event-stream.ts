@@ -1,7 +1,15 @@
 import type { ServerResponse } from 'node:http';
 
 /** What the console fetches again. */
-export type Topic = 'sessions' | 'keys' | 'grants' | 'users' | 'upstreams' | 'providers' | 'audit';
+export type Topic =
+  | 'sessions'
+  | 'keys'
+  | 'grants'
+  | 'users'
+  | 'upstreams'
+  | 'providers'
+  | 'tunnels'
+  | 'audit';
 
 export interface EventStream {
   /** Something under this topic is not what it was. */

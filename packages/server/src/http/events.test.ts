@@ -93,12 +93,15 @@ test('what is the reader’s own is named to them, and nothing of others', async
   bus.publish({ topic: 'session-begun', userId: 'usr_bob' });
   bus.publish({ topic: 'audit-stored' });
   bus.publish({ topic: 'grant-changed', grantId: 'grt_1', userId: 'usr_alice' });
+  const access = (users: string[]) => [{ everyone: false, users, groups: [] }];
+  bus.publish({ topic: 'tunnels-used', access: access(['usr_bob']) });
   bus.publish({ topic: 'upstream-turned', upstreamId: 'corp-llm' });
-  await stream.until(/upstreams/);
+  bus.publish({ topic: 'tunnels-used', access: access(['usr_bob', 'usr_alice']) });
+  await stream.until(/tunnels/);
   const topics = [...stream.text().matchAll(/event: change\ndata: \{"topic":"(\w+)"\}\n\n/g)].map(
     match => match[1],
   );
-  assert.deepEqual(topics, ['grants', 'upstreams']);
+  assert.deepEqual(topics, ['grants', 'upstreams', 'tunnels']);
 });
 
 test('an admin is told of users and of the audit', async t => {

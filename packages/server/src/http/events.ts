@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { may } from '../access/access.ts';
 import type { Bus, Notice } from '../platform/bus.ts';
 import { AppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
@@ -130,6 +131,8 @@ function topicsOf(notice: Notice, { principal, admin }: Reader): readonly Topic[
     case 'provider-changed':
       // With it, whether people have to connect first.
       return admin ? ['providers', 'upstreams'] : ['upstreams'];
+    case 'tunnels-used':
+      return admin || notice.access.some(access => may(principal, { id: '', access })) ? ['tunnels'] : [];
     case 'audit-stored':
       return admin ? ['audit'] : [];
     case 'invitations-changed':

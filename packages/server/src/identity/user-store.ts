@@ -105,6 +105,22 @@ export function createUserStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       return (await everybody().orderBy('created_at').execute()).map(toUser);
     },
 
+    /** What people call these users: a name, else an address. Users without either, or who are gone, are left out. */
+    async labels(ids: readonly string[]): Promise<Map<string, string>> {
+      if (ids.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('users')
+        .select(['id', 'name', 'email'])
+        .where('id', 'in', ids)
+        .execute();
+      return new Map(
+        rows.flatMap(({ id, name, email }) => {
+          const label = name ?? email;
+          return label === null ? [] : [[id, label] as const];
+        }),
+      );
+    },
+
     async byEmail(email: string): Promise<User[]> {
       const rows = await everybody().where('email', '=', email.toLowerCase()).execute();
       return rows.map(toUser);

@@ -1,6 +1,6 @@
 import { AppError } from '../platform/errors.ts';
 import type { MessageLine, MessageLineEvents } from '../terms/message-line.ts';
-import { asMessage, type Message, parseJson } from './json-rpc.ts';
+import { asMessage, isRequest, isResponse, type Message, parseJson } from './json-rpc.ts';
 import type { Link, LinkListener } from './link.ts';
 
 /** A legacy server that speaks in lines: one channel for everything, on which nothing says what a question belongs to. */
@@ -22,7 +22,9 @@ export function openLinesLink(
       for (const one of Array.isArray(value) ? value : [value]) {
         const message = asMessage(one);
         // What is no message is a program's careless printing.
-        if (message !== null && !over) listener.message(message, null);
+        if (message === null || over) continue;
+        if (isResponse(message) && message.id !== null) line?.settled(message.id, true);
+        listener.message(message, null);
       }
     },
     closed: error => close(error ?? new AppError('upstream_failed', 'The session at the server is over.')),
@@ -35,9 +37,9 @@ export function openLinesLink(
 
   return {
     send(message: Message) {
-      if (!over) line?.send(JSON.stringify(message));
+      if (!over) line?.send(JSON.stringify(message), isRequest(message) ? message.id : undefined);
     },
-    drop() {},
+    drop: id => line?.settled(id, false),
     begun() {},
     close() {
       over = true;

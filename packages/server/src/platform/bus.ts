@@ -1,3 +1,5 @@
+import type { AccessRule } from '../terms/upstream.ts';
+
 /** What one part of the gateway tells the others at once. A lost message costs at most a cache's TTL (5 s). */
 export type Notice =
   | { readonly topic: 'session-begun'; readonly userId: string }
@@ -13,6 +15,8 @@ export type Notice =
   | { readonly topic: 'provider-changed'; readonly providerId: string }
   /** It has begun to fail, or works again. */
   | { readonly topic: 'upstream-turned'; readonly upstreamId: string }
+  /** Agents' tunnels were called; to be told to whom they are open. */
+  | { readonly topic: 'tunnels-used'; readonly access: readonly AccessRule[] }
   /** Events have reached the database. */
   | { readonly topic: 'audit-stored' };
 

@@ -12,13 +12,21 @@ export interface MessageLineEvents {
  * The JSON-RPC messages of one running server that speaks on standard input and output, or through a foreign agent's frames. Nothing is
  * understood of them on the way.
  */
-export interface MessageLine {
+export interface PlainLine {
   /** @param message one JSON-RPC message without a line break in it */
   send(message: string): void;
   /** The server is read no further until `resume`; what is on its way still comes. */
   pause(): void;
   resume(): void;
   close(): void;
+}
+
+/** One whose calls are counted. */
+export interface MessageLine extends PlainLine {
+  /** @param asks the message's id, where it is a request: a call that is under way until it is settled */
+  send(message: string, asks?: string | number): void;
+  /** @param answered whether its answer came; else nobody waits for it any more */
+  settled(asks: string | number, answered: boolean): void;
 }
 
 /** Which running server is meant, and how it is had. */

@@ -1,6 +1,6 @@
 import type { ServedServer } from '@sallyport/protocol/hello.ts';
 import type { Bus } from '../platform/bus.ts';
-import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
+import type { LineWanted, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { notConnected, notOverHttp } from './agent-failure.ts';
@@ -22,7 +22,7 @@ export interface Live {
   /** Over HTTP; null where it is spoken with in messages only. */
   readonly transport: Transport | null;
   /** In messages; null where it is reached over HTTP. */
-  readonly lines: ((wanted: LineWanted, events: MessageLineEvents) => MessageLine) | null;
+  readonly lines: ((wanted: LineWanted, events: MessageLineEvents) => PlainLine) | null;
 }
 
 /** A tunnel, whether or not it is served at present. */
@@ -34,6 +34,8 @@ export interface Entry {
   live: Live | null;
   /** Epoch milliseconds; null when no agent has left it yet. */
   leftAt: number | null;
+  /** Of the connection before, while nobody serves it. */
+  lastTally: Tally | null;
 }
 
 export interface Registry {
@@ -79,6 +81,7 @@ export function createRegistry(deps: {
         upstream: upstreamOf(tunnel),
         live: null,
         leftAt: null,
+        lastTally: null,
         transport: { send: (request, receiver) => send(entry, request, receiver) },
       };
       byId.set(tunnel.id, entry);
@@ -129,6 +132,7 @@ export function createRegistry(deps: {
 
     leave(entry, connection) {
       if (entry.live?.connection !== connection) return;
+      entry.lastTally = entry.live.tally;
       entry.live = null;
       entry.leftAt = deps.now();
       changed(entry);

@@ -4,72 +4,74 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { actorOf } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
+import type { Upstream } from '../terms/upstream.ts';
 import type { Entry } from './registry.ts';
 import type { Sharing } from './sharing.ts';
+import { onWire, tunnelBody } from './wire.ts';
 
-const time = z.iso.datetime().describe('RFC 3339, UTC');
 const shared = z.strictObject({
   everyone: z.boolean(),
   users: z.array(z.string().min(1).max(200)).max(200).describe('User ids or addresses'),
   groups: z.array(z.string().min(1).max(200)).max(200),
-});
-const tunnelBody = z.object({
-  id: z.string(),
-  name: z.string().describe('{user}/{name}: its id as an upstream'),
-  alias: z.string().nullable().describe('A plain name that an admin gave it'),
-  kind: z.enum(['mcp', 'http', 'stdio', 'terminal']),
-  title: z.string().nullable(),
-  owner_id: z.string(),
-  shared: z.object({ everyone: z.boolean(), users: z.array(z.string()), groups: z.array(z.string()) }),
-  url: z.string().describe('What a client is pointed at'),
-  connected: z.boolean(),
-  since: time.nullable().describe('Since when it is connected, or is not'),
-  agent: z.string().nullable(),
-  address: z.string().nullable().describe('Where its agent is'),
-  calls: z.number().int(),
-  under_way: z.number().int(),
-  bytes_up: z.number().int().describe('Toward the local server'),
-  bytes_down: z.number().int(),
-  latency_ms: z.number().nullable().describe('Mean of the last calls'),
-  last_error: z.object({ at: time, said: z.string() }).nullable(),
-  created_at: time,
-  seen_at: time.describe('When an agent came with it last'),
 });
 const byId = z.object({ id: z.string().min(1).max(100) });
 const changeBody = z.strictObject({
   shared: shared.optional(),
   alias: z.string().regex(SERVER_NAME).nullable().optional().describe('Only admins may set it'),
 });
+const consequencesBody = z.object({
+  open_calls: z.number().int().describe('Under way now'),
+  shared_with: z.array(z.string()).describe('People and groups'),
+  plain_names: z.array(z.string()),
+  keys_limited_to_it: z.number().int(),
+});
 
-/** `/api/v1/tunnels`: whose are connected, with whom each is shared, and their end. */
+/** `/api/v1/tunnels`: which there are, with whom each is shared, and their end. */
 export function tunnelRoutes(deps: {
   registry: { list(): readonly Entry[]; byTunnelId(id: string): Entry | undefined };
   sharing: Sharing;
   urlOf(entry: Entry): string;
+  may(principal: Principal, upstream: Upstream): boolean;
+  /** What people call users, by their ids. */
+  users: { labels(ids: readonly string[]): Promise<ReadonlyMap<string, string>> };
+  /** Live keys that open this upstream and nothing else. */
+  keysLimitedTo(upstreamId: string): Promise<readonly string[]>;
 }): FastifyPluginAsyncZod {
-  const { registry, sharing, urlOf } = deps;
+  const { registry, sharing, may } = deps;
   const signedIn = { policy: 'signed-in' } as const;
+
+  const owns = (principal: Principal, { tunnel }: Entry): boolean =>
+    principal.admin || tunnel.ownerId === principal.userId;
 
   /** Another's answers as one that does not exist: ids are not to be probed. */
   function own(principal: Principal, id: string): Entry {
     if (principal.scope !== null)
       throw new AppError('forbidden', 'A credential that is limited to a scope changes no tunnels.');
     const entry = registry.byTunnelId(id);
-    if (entry === undefined || !(principal.admin || entry.tunnel.ownerId === principal.userId))
+    if (entry === undefined || !owns(principal, entry))
       throw new AppError('not_found', 'There is no such tunnel.');
     return entry;
+  }
+
+  async function views(principal: Principal, entries: readonly Entry[]) {
+    const labels = await deps.users.labels([...new Set(entries.map(({ tunnel }) => tunnel.ownerId))]);
+    return entries.map(entry =>
+      onWire(entry, {
+        url: deps.urlOf(entry),
+        owner: labels.get(entry.tunnel.ownerId) ?? null,
+        mayChange: owns(principal, entry),
+      }),
+    );
   }
 
   return async app => {
     app.get(
       '/api/v1/tunnels',
       { config: signedIn, schema: { response: { 200: z.object({ items: z.array(tunnelBody) }) } } },
-      async ({ principal }) => ({
-        items: registry
-          .list()
-          .filter(({ tunnel }) => principal.admin || tunnel.ownerId === principal.userId)
-          .map(entry => onWire(entry, urlOf(entry))),
-      }),
+      async ({ principal }) => {
+        const open = (entry: Entry) => owns(principal, entry) || may(principal, entry.upstream);
+        return { items: await views(principal, registry.list().filter(open)) };
+      },
     );
 
     app.patch(
@@ -81,7 +83,22 @@ export function tunnelRoutes(deps: {
         if (body.alias !== undefined && !principal.admin)
           throw new AppError('forbidden', 'Only admins give plain names.');
         await sharing.change(entry, body, actorOf(request));
-        return onWire(entry, urlOf(entry));
+        return (await views(principal, [entry]))[0]!;
+      },
+    );
+
+    app.get(
+      '/api/v1/tunnels/:id/consequences',
+      { config: signedIn, schema: { params: byId, response: { 200: consequencesBody } } },
+      async ({ principal, params }) => {
+        const { tunnel, upstream, live } = own(principal, params.id);
+        const { everyone, users, groups } = tunnel.shared;
+        return {
+          open_calls: live?.tally.underWay ?? 0,
+          shared_with: [...(everyone ? ['everyone'] : []), ...users, ...groups.map(name => `group ${name}`)],
+          plain_names: tunnel.alias === null ? [] : [tunnel.alias],
+          keys_limited_to_it: (await deps.keysLimitedTo(upstream.id)).length,
+        };
       },
     );
 
@@ -93,40 +110,5 @@ export function tunnelRoutes(deps: {
         return reply.code(204).send(null);
       },
     );
-  };
-}
-
-const iso = (at: number): string => new Date(at).toISOString();
-
-function onWire(entry: Entry, url: string): z.infer<typeof tunnelBody> {
-  const { tunnel, upstream, live, leftAt } = entry;
-  const tally = live?.tally;
-  const error = tally?.lastError ?? null;
-  const since = live?.since ?? leftAt;
-  return {
-    id: tunnel.id,
-    name: upstream.id,
-    alias: tunnel.alias,
-    kind: tunnel.kind,
-    title: tunnel.title,
-    owner_id: tunnel.ownerId,
-    shared: {
-      everyone: tunnel.shared.everyone,
-      users: [...tunnel.shared.users],
-      groups: [...tunnel.shared.groups],
-    },
-    url,
-    connected: live !== null,
-    since: since === null ? null : iso(since),
-    agent: live?.agent ?? null,
-    address: live?.address ?? null,
-    calls: tally?.calls ?? 0,
-    under_way: tally?.underWay ?? 0,
-    bytes_up: tally?.bytesUp ?? 0,
-    bytes_down: tally?.bytesDown ?? 0,
-    latency_ms: tally?.latency ?? null,
-    last_error: error === null ? null : { at: iso(error.at), said: error.said },
-    created_at: iso(tunnel.createdAt),
-    seen_at: iso(tunnel.seenAt),
   };
 }

@@ -2,34 +2,30 @@ import type { ClientHttp2Stream } from 'node:http2';
 import { INSTANCE_HEADER, STDIO_PATH } from '@sallyport/protocol/limits.ts';
 import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import { AppError } from '../platform/errors.ts';
-import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
+import type { LineWanted, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
 import { agentFailure } from './agent-failure.ts';
 import { agentErrorOf, type Connection, type Passenger } from './connection.ts';
-import type { Tally } from './tally.ts';
 
 /** The input and output of a program that an agent runs, as lines on one stream; the stream is the program's life. */
-export class StdioLine implements MessageLine, Passenger {
+export class StdioLine implements PlainLine, Passenger {
   readonly #tunnel: string;
   readonly #events: MessageLineEvents;
-  readonly #tally: Tally;
   readonly #stream: ClientHttp2Stream | null;
   #over = false;
 
   constructor(
-    about: { tunnel: string; server: string; connection: Connection; tally: Tally },
+    about: { tunnel: string; server: string; connection: Connection },
     wanted: LineWanted,
     events: MessageLineEvents,
   ) {
     this.#tunnel = about.tunnel;
     this.#events = events;
-    this.#tally = about.tally;
     this.#stream = this.#open(about, wanted);
     if (this.#stream !== null) this.#listen(this.#stream);
   }
 
   send(message: string): void {
     if (this.#over) return;
-    this.#tally.sent(message.length);
     this.#stream!.write(`${message}\n`);
   }
 
@@ -53,7 +49,6 @@ export class StdioLine implements MessageLine, Passenger {
   fail(error: AppError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#tally.failed(error);
     this.#stream?.destroy(error);
     this.#events.closed(error);
   }
@@ -81,7 +76,6 @@ export class StdioLine implements MessageLine, Passenger {
   #listen(stream: ClientHttp2Stream): void {
     const lines = new LineSplitter(text => {
       if (this.#over) return;
-      this.#tally.received(text.length);
       this.#events.message(text);
     });
     stream.on('response', headers => {

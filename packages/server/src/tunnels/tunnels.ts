@@ -18,6 +18,7 @@ import { type Arrival, createAdmission, type Guest } from './admission.ts';
 import { notConnected } from './agent-failure.ts';
 import { createArrivals, type Ways } from './arrivals.ts';
 import { Connection } from './connection.ts';
+import { countedLine } from './counted-line.ts';
 import { createFallback, type FallbackCall } from './fallback.ts';
 import { createForeignAgents, type ForeignAgents } from './foreign/foreign-agents.ts';
 import { createHandles } from './handles.ts';
@@ -30,9 +31,12 @@ import type { Tally } from './tally.ts';
 import { TunnelCall } from './tunnel-call.ts';
 import type { TunnelStore } from './tunnel-store.ts';
 import { isTunnel } from './tunnel-upstream.ts';
+import { createUseWatch } from './use.ts';
 
 /** What was changed by another process is known here within 5 s: with its jitter 4.4 s, the rest is the database's; milliseconds. */
 const LOOK_AGAIN = 3_500;
+/** How often those who watch a tunnel's figures are told that they changed, milliseconds. */
+const TELL_OF_USE = 1_000;
 
 export interface TunnelsDeps {
   store: TunnelStore;
@@ -98,6 +102,7 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
   const admission = createAdmission({ ...deps, connections });
   const arrive = createArrivals({ ...deps, connections, registry, handleOf, urlOf });
   const revocation = createRevocation({ bus, connections, runtime, log });
+  const watchUse = createUseWatch({ registry, bus });
   const looking = new AsyncDisposableStack();
   let epoch = 0;
 
@@ -165,7 +170,8 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       if (live === null || live.connection.over) throw notConnected(upstream.id);
       if (live.connection.full !== null) throw live.connection.full;
       if (live.lines === null) throw notConnected(upstream.id);
-      return live.lines(wanted, events);
+      const { lines, tally } = live;
+      return countedLine(heard => lines(wanted, heard), events, tally);
     },
 
     linesOf(upstream) {
@@ -182,6 +188,7 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     async start() {
       await registry.load();
       looking.use(every(LOOK_AGAIN, 'looking for changed tunnels', registry.load, { runtime, log }));
+      looking.use(every(TELL_OF_USE, 'telling which tunnels are used', watchUse, { runtime, log }));
       looking.use(revocation);
     },
 
@@ -200,7 +207,7 @@ function waysOver(
   { tunnel, server, tally }: { tunnel: string; server: ServedServer; tally: Tally },
 ): Ways {
   if (server.kind === 'stdio') {
-    const about = { tunnel, server: server.name, connection, tally };
+    const about = { tunnel, server: server.name, connection };
     return { transport: null, lines: (wanted, events) => new StdioLine(about, wanted, events) };
   }
   const send: Transport['send'] = (request, receiver) =>

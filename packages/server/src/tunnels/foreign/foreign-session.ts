@@ -4,7 +4,7 @@ import type { ByeCode } from '@sallyport/protocol/notice.ts';
 import type { WebSocket } from 'ws';
 import { AppError } from '../../platform/errors.ts';
 import type { Runtime } from '../../platform/runtime.ts';
-import type { LineWanted, MessageLine, MessageLineEvents } from '../../terms/message-line.ts';
+import type { LineWanted, MessageLineEvents, PlainLine } from '../../terms/message-line.ts';
 import type { Peer } from '../peer.ts';
 import { isObject, type Json, kindOf, parseFrame } from './frames.ts';
 import { createSessionLog } from './session-log.ts';
@@ -119,7 +119,7 @@ export class ForeignSession implements Peer {
   }
 
   /** Opens the one line there is; a second one takes it from the first. */
-  lines(tunnel: string, _wanted: LineWanted, events: MessageLineEvents): MessageLine {
+  lines(tunnel: string, _wanted: LineWanted, events: MessageLineEvents): PlainLine {
     const lost = `The tunnel ${tunnel} has one program for all, and it is spoken with by another session now.`;
     this.#line?.closed(new AppError('upstream_failed', lost));
     this.#line = events;

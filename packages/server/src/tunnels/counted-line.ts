@@ -1,0 +1,45 @@
+import type { MessageLine, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
+import type { Tally } from './tally.ts';
+
+/** A line whose traffic is counted: a request of ours is a call until its answer is here, or nobody waits for it. */
+export function countedLine(
+  open: (events: MessageLineEvents) => PlainLine,
+  events: MessageLineEvents,
+  tally: Tally,
+): MessageLine {
+  const asked = new Map<string | number, number>();
+  let over = false;
+
+  const line = open({
+    message(text) {
+      tally.received(text.length);
+      events.message(text);
+    },
+    closed(error) {
+      over = true;
+      if (error !== null) tally.failed(error);
+      for (const _ of asked) tally.left();
+      asked.clear();
+      events.closed(error);
+    },
+  });
+
+  return {
+    send(message, asks) {
+      if (over) return;
+      if (asks !== undefined) asked.set(asks, tally.begin());
+      tally.sent(message.length);
+      line.send(message);
+    },
+    settled(asks, answered) {
+      const begun = asked.get(asks);
+      if (begun === undefined) return;
+      asked.delete(asks);
+      if (answered) tally.finished(begun);
+      tally.left();
+    },
+    pause: () => line.pause(),
+    resume: () => line.resume(),
+    close: () => line.close(),
+  };
+}
