@@ -13,6 +13,7 @@ const run = promisify(execFile);
 const PAGES = {
   '/': 'Upstreams I may use',
   '/account': 'My account',
+  '/tunnels': 'Tunnels',
   '/admin/users': 'Users',
   '/admin/upstreams': 'Upstreams',
   '/admin/providers': 'Providers',

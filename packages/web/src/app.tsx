@@ -11,6 +11,7 @@ import { AgentLoginPage } from './pages/agent-login/agent-login-page.tsx';
 import { HomePage } from './pages/home/home-page.tsx';
 import { InvitePage } from './pages/sign-in/invite-page.tsx';
 import { SignInPage } from './pages/sign-in/sign-in-page.tsx';
+import { TunnelsPage } from './pages/tunnels/tunnels-page.tsx';
 import { usePath } from './router/router.tsx';
 import { SignedIn, useMe } from './session/me.tsx';
 import { Page } from './shell/page.tsx';
@@ -20,6 +21,7 @@ import { Shell } from './shell/shell.tsx';
 const PAGES: Record<string, { page: () => ReactNode; admin?: boolean }> = {
   '/': { page: HomePage },
   '/account': { page: AccountPage },
+  '/tunnels': { page: TunnelsPage },
   '/agent-login': { page: AgentLoginPage },
   '/admin/users': { page: UsersPage, admin: true },
   '/admin/providers': { page: ProvidersPage, admin: true },

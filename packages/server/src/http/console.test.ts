@@ -29,6 +29,8 @@ test('every page is the same document, never from a cache, under a policy withou
   for (const url of [
     '/',
     '/account',
+    '/tunnels',
+    '/tools/alice/wiki',
     '/admin/users',
     '/admin/audit?user=x',
     '/sign-in?return_to=%2F',

@@ -4,7 +4,17 @@ import { type ConsoleFile, readConsole } from './console-files.ts';
 import { PAGE_HEADERS } from './guards.ts';
 
 /** The console's own pages; every one is the same document, and its router does the rest. */
-const PAGES = ['/', '/account', '/agent-login', '/admin', '/admin/*', '/sign-in', '/invite'];
+const PAGES = [
+  '/',
+  '/account',
+  '/tunnels',
+  '/tools/*',
+  '/agent-login',
+  '/admin',
+  '/admin/*',
+  '/sign-in',
+  '/invite',
+];
 
 /**
  * Serves the built console: pages never from a cache, so that a new version is seen at once; assets, whose names are hashes of

@@ -4,7 +4,16 @@ export interface List<T> {
 }
 
 /** What the live stream names: which lists to fetch again. */
-export type Topic = 'sessions' | 'keys' | 'grants' | 'users' | 'upstreams' | 'providers' | 'audit' | 'health';
+export type Topic =
+  | 'sessions'
+  | 'keys'
+  | 'grants'
+  | 'users'
+  | 'upstreams'
+  | 'providers'
+  | 'tunnels'
+  | 'audit'
+  | 'health';
 
 export interface Me {
   user: {
@@ -193,6 +202,37 @@ export interface UpstreamDraft {
   access: Access;
   tools?: ToolRules;
   recordArguments?: boolean;
+}
+
+export type TunnelKind = 'mcp' | 'http' | 'stdio' | 'terminal';
+
+export interface Tunnel {
+  id: string;
+  /** `{user}/{name}`: its id as an upstream. */
+  name: string;
+  /** A plain name that an admin gave it. */
+  alias: string | null;
+  kind: TunnelKind;
+  title: string | null;
+  owner_id: string;
+  owner: string | null;
+  may_change: boolean;
+  /** Null where it is not the caller's to share. */
+  shared: Access | null;
+  url: string;
+  connected: boolean;
+  /** Since when it is connected, or is not. */
+  since: string | null;
+  agent: string | null;
+  address: string | null;
+  calls: number;
+  under_way: number;
+  bytes_up: number;
+  bytes_down: number;
+  latency_ms: number | null;
+  last_error: { at: string; said: string } | null;
+  created_at: string;
+  seen_at: string;
 }
 
 export interface TestAnswer {

@@ -7,6 +7,8 @@ const SAID: Record<string, readonly [one: string, many: string]> = {
   invitations: ['open link that they gave stops working', 'open links that they gave stop working'],
   users: ['person can no longer sign in this way', 'people can no longer sign in this way'],
   upstreams: ['upstream loses its credential', 'upstreams lose their credential'],
+  shared_with: ['person or group loses it', 'people and groups lose it'],
+  plain_names: ['plain name is free again', 'plain names are free again'],
   open_calls: ['call under way breaks off', 'calls under way break off'],
   keys_limited_to_it: [
     'gateway key is limited to it and becomes useless',

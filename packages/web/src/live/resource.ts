@@ -47,7 +47,8 @@ async function load(path: string, entry: Entry, changed: Topic | null = null): P
   entry.text = text;
   entry.snapshot = next;
   for (const listener of entry.listeners) listener();
-  if (changed !== null) announceQuietly(`The list of ${changed} was updated.`);
+  // Figures change all the time: nobody could listen to that.
+  if (changed !== null && changed !== 'tunnels') announceQuietly(`The list of ${changed} was updated.`);
 }
 
 onChange(topic => {

@@ -12,6 +12,7 @@ import './shell.css';
 
 const MINE = [
   ['/', 'Upstreams I may use'],
+  ['/tunnels', 'Tunnels'],
   ['/account', 'My account'],
 ] as const;
 
