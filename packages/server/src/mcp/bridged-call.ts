@@ -19,6 +19,9 @@ import { outcomeOf, type ToolCall } from './tool-calls.ts';
 /** Questions that come so close together go out together, milliseconds. */
 const TOGETHER = 20;
 
+/** Errors that the modern era says by the HTTP status as well (2026-07-28, Streamable HTTP). */
+const STATUS: Readonly<Record<number, number>> = { [CODE.unknownMethod]: 404, [CODE.missingCapability]: 400 };
+
 /** Where a call is heard at present: the request of the client that waits for it. */
 export interface Turn {
   readonly request: Request;
@@ -156,7 +159,7 @@ export class BridgedCall implements CallListener {
       answer.json(200, result(request.id, this.#deps.complete(request, message.result)));
     else {
       const error = modernError(message.error!);
-      answer.json(error.code === CODE.unknownMethod ? 404 : 200, failure(request.id, error));
+      answer.json(STATUS[error.code] ?? 200, failure(request.id, error));
     }
     toolCall?.end(outcomeOf(message));
     this.#end();
