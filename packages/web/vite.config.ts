@@ -12,6 +12,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     target: 'es2023',
     cssTarget: ['chrome123', 'firefox121', 'safari17.5'],
+    // The terminal, which only those load who open one.
+    chunkSizeWarningLimit: 600,
     modulePreload: { polyfill: false },
   },
 });

@@ -1,5 +1,5 @@
-import type { ReactNode } from 'react';
-import { NotFound } from './design/state.tsx';
+import { type ComponentType, lazy, type ReactNode, Suspense } from 'react';
+import { Loading, NotFound } from './design/state.tsx';
 import { Announcer } from './live/announce.tsx';
 import { AccountPage } from './pages/account/account-page.tsx';
 import { AuditPage } from './pages/admin/audit/audit-page.tsx';
@@ -17,9 +17,15 @@ import { SignedIn, useMe } from './session/me.tsx';
 import { Page } from './shell/page.tsx';
 import { Shell } from './shell/shell.tsx';
 
+/** The terminal is as large as all the rest together: it is fetched by those who open one. */
+const TerminalsPage = lazy(() => import('./pages/terminals/terminals-page.tsx'));
+const RecordingsPage = lazy(() => import('./pages/recordings/recordings-page.tsx'));
+
 /** Every page of the console. */
-const PAGES: Record<string, { page: () => ReactNode; admin?: boolean }> = {
+const PAGES: Record<string, { page: ComponentType; admin?: boolean }> = {
   '/': { page: HomePage },
+  '/terminal': { page: TerminalsPage },
+  '/recordings': { page: RecordingsPage },
   '/account': { page: AccountPage },
   '/tunnels': { page: TunnelsPage },
   '/agent-login': { page: AgentLoginPage },
@@ -70,5 +76,9 @@ function SignedInPage({ path }: { path: string }) {
       </Page>
     );
   }
-  return <found.page />;
+  return (
+    <Suspense fallback={<Loading />}>
+      <found.page />
+    </Suspense>
+  );
 }

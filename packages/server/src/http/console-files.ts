@@ -26,7 +26,7 @@ export function findConsole(): string | null {
 }
 
 /**
- * The whole console in memory (about half a megabyte), by URL path. Requests only look up this map: no request ever names a
+ * The whole console in memory (about a megabyte), by URL path. Requests only look up this map: no request ever names a
  * file of the disk. Files of unknown types are left out.
  */
 export function readConsole(dir: string): ReadonlyMap<string, ConsoleFile> {

@@ -7,6 +7,8 @@ import { PAGE_HEADERS } from './guards.ts';
 const PAGES = [
   '/',
   '/account',
+  '/terminal',
+  '/recordings',
   '/tunnels',
   '/tools/*',
   '/agent-login',

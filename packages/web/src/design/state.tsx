@@ -18,7 +18,7 @@ export function Loaded<T>({ of, children }: { of: Resource<T>; children: (data: 
   );
 }
 
-function Loading() {
+export function Loading() {
   return (
     <div className="loading" role="status">
       <span className="unseen">Loading…</span>

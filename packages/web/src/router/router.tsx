@@ -17,7 +17,7 @@ export function usePath(): string {
 }
 
 /** Goes to a page of the console. `replace` leaves no step back. */
-function navigate(to: string, options: { replace?: boolean } = {}): void {
+export function navigate(to: string, options: { replace?: boolean } = {}): void {
   if (options.replace === true) history.replaceState(null, '', to);
   else history.pushState(null, '', to);
   scrollTo(0, 0);

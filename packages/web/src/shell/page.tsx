@@ -1,9 +1,20 @@
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import { CourseLevel } from '../design/course.tsx';
 
 let first = true;
 
-/** A page: its heading takes the focus after a navigation, so that a screen reader starts there. */
+/** For the heading of a page: it takes the focus after a navigation, so that a screen reader starts there. */
+export function useHeading(title: string): RefObject<HTMLHeadingElement | null> {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · Sallyport`;
+    if (!first) heading.current?.focus({ preventScroll: true });
+    first = false;
+  }, [title]);
+  return heading;
+}
+
+/** A page with its heading, and what may be done on it. */
 export function Page({
   title,
   lead,
@@ -15,12 +26,7 @@ export function Page({
   actions?: ReactNode;
   children: ReactNode;
 }) {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
-    document.title = `${title} · Sallyport`;
-    if (!first) heading.current?.focus({ preventScroll: true });
-    first = false;
-  }, [title]);
+  const heading = useHeading(title);
   return (
     <div className="page">
       <header className="page-head">

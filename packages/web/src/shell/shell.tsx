@@ -12,6 +12,8 @@ import './shell.css';
 
 const MINE = [
   ['/', 'Upstreams I may use'],
+  ['/terminal', 'Terminals'],
+  ['/recordings', 'Recordings'],
   ['/tunnels', 'Tunnels'],
   ['/account', 'My account'],
 ] as const;

@@ -4,7 +4,9 @@ import { Course, type Fact } from '../../design/course.tsx';
 import { Mark, Tag, type Tone } from '../../design/mark.tsx';
 import { Moment } from '../../design/time.tsx';
 import { KIND_NAMES } from '../../design/words.ts';
+import { MyTerminals } from './my-terminals.tsx';
 import { Snippets } from './snippets.tsx';
+import { StartTerminal } from './start-terminal.tsx';
 
 const STATES: Record<HomeUpstream['state'], readonly [Tone, string]> = {
   ready: ['good', 'Ready'],
@@ -12,6 +14,17 @@ const STATES: Record<HomeUpstream['state'], readonly [Tone, string]> = {
   failing: ['bad', 'Failing'],
   denied: ['off', 'Not for you'],
 };
+
+function actionOf({ id, name, kind, state, connect_url }: HomeUpstream) {
+  if (state === 'connect' && connect_url !== null) {
+    return (
+      <ButtonLink look="solid" href={connect_url}>
+        Connect
+      </ButtonLink>
+    );
+  }
+  return kind === 'terminal' && state === 'ready' ? <StartTerminal upstream={id} name={name} /> : undefined;
+}
 
 export function UpstreamCourse({ upstream }: { upstream: HomeUpstream }) {
   const [tone, word] = STATES[upstream.state];
@@ -29,14 +42,9 @@ export function UpstreamCourse({ upstream }: { upstream: HomeUpstream }) {
         </>
       }
       facts={facts}
-      actions={
-        upstream.state === 'connect' && upstream.connect_url !== null ? (
-          <ButtonLink look="solid" href={upstream.connect_url}>
-            Connect
-          </ButtonLink>
-        ) : undefined
-      }
+      actions={actionOf(upstream)}
     >
+      {upstream.kind === 'terminal' && <MyTerminals upstream={upstream.id} />}
       {upstream.detail !== null && upstream.state !== 'ready' && <p className="small">{upstream.detail}</p>}
       {upstream.state !== 'denied' && (
         <details className="use">
