@@ -70,7 +70,7 @@ test('16 MiB go up and down byte for byte, and events come one by one', async t 
 });
 
 test('an upload that its caller breaks off never looks whole to the local server', async t => {
-  const { url, headers, local } = await house(t);
+  const { url, headers, local, gateway } = await house(t);
   let ended = false;
   const cut = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
@@ -86,6 +86,9 @@ test('an upload that its caller breaks off never looks whole to the local server
   req.destroy();
   await cut.promise;
   assert.equal(ended, false);
+  local.intercept = null;
+  assert.equal((await fetch(`${url}/x`, { headers })).status, 200, 'nobody else is harmed');
+  assert.equal(gateway.process.exitCode, null);
 });
 
 test('an answer that the local server breaks off never looks whole to the caller', async t => {

@@ -41,6 +41,8 @@ export class InboundBody {
     this.#proceed = proceed;
     const { 'content-length': length, 'transfer-encoding': encoding } = req.headers;
     this.#complete = (length === undefined || length === '0') && encoding === undefined;
+    // A client that breaks off: node:http asks whether anybody hears of it, and tells a turn later, when whoever did may listen no more.
+    if (!this.#complete) req.on('error', unheard);
   }
 
   get empty(): boolean {
@@ -204,3 +206,4 @@ export class InboundBody {
 }
 
 const never = (): boolean => false;
+const unheard = (): void => {};
