@@ -54,6 +54,7 @@ import { signInOptionsRoutes } from './identity/sign-in-options-routes.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import type { UserStore } from './identity/user-store.ts';
+import { mayJoined, withJoined } from './mcp/joined/joined-upstream.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
@@ -277,9 +278,9 @@ export async function createApp(deps: {
   };
   const forward = createForward({
     identity: { authenticate },
-    upstreams: destinations,
+    upstreams: withJoined(destinations),
     guard: (principal, call) => guard(principal, call.req),
-    may,
+    may: mayJoined(may),
     vault,
     transportTo,
     bus,
@@ -395,6 +396,8 @@ export async function createApp(deps: {
     joinMcp({
       ...shared,
       ...joined,
+      may,
+      failing,
       forward,
       sealer,
       answerRpc: answers.rpc,
