@@ -57,7 +57,15 @@ export async function seedGateway(
     port,
     cookie,
     key,
-    command: [process.execPath, join(SERVER, 'bin/sallyport.js'), 'serve', '--config', file],
+    // As `npm start` does.
+    command: [
+      process.execPath,
+      '--max-semi-space-size=4',
+      join(SERVER, 'bin/sallyport.js'),
+      'serve',
+      '--config',
+      file,
+    ],
   };
 }
 

@@ -1,5 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 // Plain JavaScript that an old Node understands: it finds the Node that can run the rest. See decisions/0001.
+// What dies young gets 4 MB instead of 16: 25 MB less in use at rest, 50 less under load, for about 5 % of a request's time (decisions/0016).
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as module from 'node:module';
@@ -28,9 +29,13 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
     );
     process.exitCode = 1;
   } else {
-    const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-      stdio: 'inherit',
-    });
+    const child = spawn(
+      own,
+      [...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)],
+      {
+        stdio: 'inherit',
+      },
+    );
     // The terminal sends SIGINT to both; SIGTERM comes to this process alone.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));

@@ -54,7 +54,6 @@ import { signInOptionsRoutes } from './identity/sign-in-options-routes.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import type { UserStore } from './identity/user-store.ts';
-import { mayJoined, withJoined } from './mcp/joined/joined-upstream.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
@@ -278,9 +277,9 @@ export async function createApp(deps: {
   };
   const forward = createForward({
     identity: { authenticate },
-    upstreams: withJoined(destinations),
+    upstreams: destinations,
     guard: (principal, call) => guard(principal, call.req),
-    may: mayJoined(may),
+    may,
     vault,
     transportTo,
     bus,
@@ -388,7 +387,7 @@ export async function createApp(deps: {
       }),
       ...joined.routes,
       agentLoginRoutes({ logins: agentLogins, publicUrl }),
-      auditRoutes({ store: auditStore }),
+      auditRoutes({ store: auditStore, settled: audit.settled }),
     ],
   });
 
@@ -396,8 +395,6 @@ export async function createApp(deps: {
     joinMcp({
       ...shared,
       ...joined,
-      may,
-      failing,
       forward,
       sealer,
       answerRpc: answers.rpc,

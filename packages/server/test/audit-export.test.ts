@@ -29,7 +29,10 @@ test('an export of 100,000 events waits for a slow reader, in bounded memory, an
       return store.list(query);
     },
   };
-  const gateway = await startDataPlane(t, { upstreams: [], plugins: [auditRoutes({ store: counted })] });
+  const gateway = await startDataPlane(t, {
+    upstreams: [],
+    plugins: [auditRoutes({ store: counted, settled: async () => {} })],
+  });
 
   const client = await gateway.dial();
   client.socket.removeAllListeners('data');

@@ -10,6 +10,8 @@ import type { AuditStore, TimedEvent } from './audit-store.ts';
 /** How many events may wait for a database that is away before the oldest are dropped (and the log says so). */
 const MAX_WAITING = 10_000;
 const BATCH = 200;
+/** Between the beginnings of two writes, milliseconds: each one waits for the disk, and tool calls come by the thousand. */
+const PACE = 100;
 /** Between two tries at a database that is away, milliseconds. */
 const MIN_PAUSE = 250;
 const MAX_PAUSE = 5_000;
@@ -17,6 +19,8 @@ const MAX_PAUSE = 5_000;
 export interface AuditTrail extends Audit, AsyncDisposable {
   /** Resolves when everything recorded so far is stored; while the database is away that is when it is back. */
   flush(): Promise<void>;
+  /** Resolves when everything recorded so far is stored, or the database would not take it: what a reader waits for. */
+  settled(): Promise<void>;
 }
 
 /**
@@ -33,11 +37,15 @@ export function createAudit(deps: {
   const { store, bus, metrics, runtime, log } = deps;
   const waiting: TimedEvent[] = [];
   let writing: Promise<void> | null = null;
+  let lastBegun = Number.NEGATIVE_INFINITY;
+  let pacing = false;
+  let refused = Promise.withResolvers<void>();
 
   const over = new AbortController();
 
   async function write(): Promise<void> {
     await Promise.resolve();
+    lastBegun = runtime.monotonic();
     for (let pause = MIN_PAUSE; waiting.length > 0; ) {
       const batch = waiting.splice(0, BATCH);
       try {
@@ -46,6 +54,8 @@ export function createAudit(deps: {
         bus.publish({ topic: 'audit-stored' });
       } catch (error) {
         waiting.unshift(...batch);
+        refused.resolve();
+        refused = Promise.withResolvers();
         log.warn({ err: error, waiting: waiting.length }, 'audit events wait for the database');
         if (over.signal.aborted) return;
         await runtime.sleep(pause, over.signal).catch(() => {});
@@ -72,6 +82,18 @@ export function createAudit(deps: {
     return writing;
   }
 
+  /** At once where nothing was written lately, else with what comes until then. */
+  async function writeSoon(): Promise<void> {
+    if (writing !== null || pacing) return;
+    const pause = lastBegun + PACE - runtime.monotonic();
+    if (pause > 0) {
+      pacing = true;
+      await runtime.sleep(pause, over.signal).catch(() => {});
+      pacing = false;
+    }
+    if (waiting.length > 0) await flush();
+  }
+
   return {
     record(event) {
       const { action } = event;
@@ -81,9 +103,10 @@ export function createAudit(deps: {
         log.error({ action: event.action }, 'the database was away too long: the oldest audit event is lost');
       }
       waiting.push({ ...event, id: newId(runtime, 'evt'), at: runtime.now() });
-      void flush();
+      void writeSoon();
     },
     flush,
+    settled: () => Promise.race([flush(), refused.promise]),
     /** One more try, without the patience of a gateway that goes on. */
     async [Symbol.asyncDispose]() {
       over.abort();

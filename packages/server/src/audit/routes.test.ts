@@ -17,7 +17,7 @@ async function ground(t: TestContext) {
   app.setErrorHandler((error: { statusCode?: number }, _, reply) =>
     reply.code(error.statusCode ?? asAppError(error).status).send(),
   );
-  await app.register(auditRoutes({ store }));
+  await app.register(auditRoutes({ store, settled: async () => {} }));
   const get = async (url: string) => {
     const answer = await app.inject(url);
     return { status: answer.statusCode, text: answer.body, headers: answer.headers };

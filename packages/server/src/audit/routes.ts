@@ -32,13 +32,18 @@ const eventBody = z.object({
 });
 
 /** `/api/v1/audit`, for admins: who did what, newest first, by page or all of it as JSON Lines. */
-export function auditRoutes(deps: { store: Pick<AuditStore, 'list'> }): FastifyPluginAsyncZod {
-  const { store } = deps;
+export function auditRoutes(deps: {
+  store: Pick<AuditStore, 'list'>;
+  /** Resolves when what was recorded so far can be read. */
+  settled(): Promise<void>;
+}): FastifyPluginAsyncZod {
+  const { store, settled } = deps;
   const config = { policy: 'admin' } as const;
 
   /** Line by line, as fast as the reader takes them; it ends, for what happens meanwhile is newer than where it began. */
   async function* lines(wanted: Omit<AuditQuery, 'limit' | 'after'>): AsyncGenerator<string> {
     let after: StoredEvent | undefined;
+    await settled();
     for (;;) {
       const page = await store.list({ ...wanted, after, limit: PAGE });
       if (page.length > 0) yield page.map(event => `${JSON.stringify(onWire(event))}\n`).join('');
@@ -63,6 +68,7 @@ export function auditRoutes(deps: { store: Pick<AuditStore, 'list'> }): FastifyP
       async ({ query }) => {
         const { before, limit, ...wanted } = query;
         const after = before === undefined ? undefined : placeOf(before);
+        await settled();
         // One more than asked for tells whether there is a next page.
         const found = await store.list({ ...queryOf(wanted), after, limit: limit + 1 });
         const items = found.slice(0, limit);

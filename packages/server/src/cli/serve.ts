@@ -3,7 +3,6 @@ import type { Config } from '../config/types.ts';
 import { holdStore } from '../platform/db/hold.ts';
 import { AppError } from '../platform/errors.ts';
 import { createLog, type Logger } from '../platform/log.ts';
-import { giveBackStartMemory } from '../platform/start-memory.ts';
 import { configOf, type World } from './command.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -21,8 +20,6 @@ export async function serve(world: World, flags: Readonly<Record<string, unknown
   const invitation =
     link === null ? '' : `No admin yet. This link makes you one, once, within 15 minutes:\n  ${link}\n`;
   world.out(`${invitation}sallyport ready on ${url}\n`);
-  // Not at once: what waits for this line asks now.
-  setTimeout(giveBackStartMemory, 2_000).unref();
   if (!world.signal.aborted) await once(world.signal, 'abort');
   log.info(`told to stop: open requests get ${config.drain / 1_000} s`);
 }
