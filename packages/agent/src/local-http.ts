@@ -105,9 +105,13 @@ function relay(
   // A stream that was reset ends as well as it closes: first of all it is `aborted`, and then nothing of it may look whole.
   stream.on('aborted', () => request.destroy());
   stream.on('close', () => request.destroy());
-  request.on('error', () =>
-    answerError(stream, request.reusedSocket || stream.headersSent ? 'failed' : 'unreachable'),
-  );
+  let reached = false;
+  request.on('socket', socket => {
+    if (!socket.connecting) reached = true;
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => (reached = true));
+  });
+  // Whoever hears that a server cannot be reached may ask again: what got as far as a connection may have been acted upon.
+  request.on('error', () => answerError(stream, reached ? 'failed' : 'unreachable'));
   request.on('response', response => {
     if (stream.destroyed) return response.destroy();
     const status = response.statusCode!;

@@ -16,6 +16,7 @@ import {
   TUNNEL_WINDOW,
 } from '@sallyport/protocol/limits.ts';
 import { type Notice, parseNotice } from '@sallyport/protocol/notice.ts';
+import { shareWindow } from '@sallyport/protocol/share-window.ts';
 import { answerError, answerJson } from './answer.ts';
 import type { LocalServer } from './local-http.ts';
 
@@ -44,6 +45,8 @@ export function openSession(deps: {
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   const session = performServerHandshake(stream, { settings: SETTINGS, maxSessionMemory: SESSION_MEMORY });
   session.setLocalWindowSize(TUNNEL_WINDOW);
+  const share = shareWindow(session);
+  let calls = 0;
   const stopHeartbeat = startHeartbeat({
     session,
     stream,
@@ -64,6 +67,8 @@ export function openSession(deps: {
   }
 
   function answer(call: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    share(++calls);
+    call.on('close', () => share(--calls));
     const path = headers[':path'] ?? '/';
     const match = TARGET.exec(path);
     const server = match === null ? undefined : servers.get(match[1]!);

@@ -33,9 +33,9 @@ export const INSTANCE_HEADER = 'sallyport-instance';
 
 /** Calls under way in one tunnel. */
 export const MAX_STREAMS = 256;
-/** Bytes in flight of one call, each way, that its reader has not taken yet. */
+/** Bytes in flight of one call, each way, that its reader has not taken yet; less where more than 32 are under way (`share-window.ts`). */
 export const STREAM_WINDOW = 512 * 1024;
-/** Bytes in flight of all calls of a tunnel, each way. */
+/** Bytes in flight of all calls of a tunnel together, each way. */
 export const TUNNEL_WINDOW = 16 * 1024 * 1024;
 /** All headers of one request or response, bytes. */
 export const HEADER_BYTES = 64 * 1024;

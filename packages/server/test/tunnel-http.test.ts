@@ -139,7 +139,7 @@ test('when the agent dies, calls end with words that say so; when it is back, al
   const lost = await waiting;
   const said = (await lost.json()) as { code: string; detail: string };
   assert.deepEqual([lost.status, said.code], [502, 'upstream_failed']);
-  assert.match(said.detail, /tunnel was lost/);
+  assert.match(said.detail, /tunnel alice\/wiki was lost/);
   const away = await fetch(`${url}/x`, { headers });
   assert.equal(away.status, 502);
   assert.match(((await away.json()) as { detail: string }).detail, /alice\/wiki is not connected/);

@@ -143,7 +143,7 @@ test('when the tunnel is lost, its programs end', async t => {
   line.send('1');
   const { pid } = await next();
   connection.end('the network went away');
-  assert.match((await closed)!.message, /tunnel was lost .*the network went away/);
+  assert.match((await closed)!.message, /alice\/tool was lost .*the network went away/);
   await eventually(() => !alive(pid as number));
 });
 

@@ -37,7 +37,13 @@ export function openLinesLink(
 
   return {
     send(message: Message) {
-      if (!over) line?.send(JSON.stringify(message), isRequest(message) ? message.id : undefined);
+      if (over) return;
+      try {
+        line?.send(JSON.stringify(message), isRequest(message) ? message.id : undefined);
+      } catch (error) {
+        // Not `unsent`, which would have it tried again: what does not read now does not read in a moment.
+        if (isRequest(message)) queueMicrotask(() => listener.lost(message.id, error as Error, false));
+      }
     },
     drop: id => line?.settled(id, false),
     begun() {},

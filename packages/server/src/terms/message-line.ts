@@ -13,7 +13,10 @@ export interface MessageLineEvents {
  * understood of them on the way.
  */
 export interface PlainLine {
-  /** @param message one JSON-RPC message without a line break in it */
+  /**
+   * @param message one JSON-RPC message without a line break in it
+   * @throws AppError `unavailable` while the server reads too slowly, `body_too_large`: it was not sent
+   */
   send(message: string): void;
   /** The server is read no further until `resume`; what is on its way still comes. */
   pause(): void;

@@ -20,12 +20,15 @@ export interface Arrival {
 export interface Guest {
   readonly principal: Principal;
   readonly address: string;
+  /** It has its connection, or went away: from then on only its connection counts. */
+  leaveDoor(): void;
   /** Whether the credential would still be let in now, past every cache. @throws while that cannot be known */
   stands(): Promise<boolean>;
 }
 
 /**
  * Who may bring a tunnel: decided by the request alone, before anything is accepted (rule 1).
+ * The guest has a place from then on, and is to leave the door.
  * @throws AppError `unauthenticated`, `csrf`, `forbidden`, `rate_limited`
  */
 export function createAdmission(deps: {
@@ -38,6 +41,15 @@ export function createAdmission(deps: {
   audit: Audit;
 }) {
   const { connections, perUser, addressOf, audit } = deps;
+  /** Let in, and not connected yet: many that come at once do not all find the last place free. */
+  const atDoor = new Set<Guest>();
+
+  function countOf(userId: string): number {
+    let count = 0;
+    for (const guests of [connections.values(), atDoor])
+      for (const { principal } of guests) if (principal.userId === userId) count += 1;
+    return count;
+  }
 
   return async ({ req, bearer }: Pick<Arrival, 'req' | 'bearer'>): Promise<Guest> => {
     const address = addressOf({ headers: req.headers, remoteAddress: req.socket.remoteAddress });
@@ -58,13 +70,18 @@ export function createAdmission(deps: {
       const words = 'This key is limited to upstreams; to bring tunnels its scope needs "tunnel:*".';
       refuse(new AppError('forbidden', words), 'scope');
     }
-    let own = 0;
-    for (const other of connections.values()) if (other.principal.userId === principal.userId) own += 1;
-    if (own >= perUser) {
+    if (countOf(principal.userId) >= perUser) {
       const words = `You have ${perUser} tunnels open already; close one first.`;
       refuse(new AppError('rate_limited', words, { headers: { 'retry-after': '30' } }), 'too many');
     }
-    return { principal, address, stands: () => stands(principal, req, bearer) };
+    const guest: Guest = {
+      principal,
+      address,
+      leaveDoor: () => void atDoor.delete(guest),
+      stands: () => stands(principal, req, bearer),
+    };
+    atDoor.add(guest);
+    return guest;
   };
 
   async function stands(principal: Principal, req: IncomingMessage, bearer?: string): Promise<boolean> {

@@ -27,5 +27,19 @@ export function agentFailure(code: string, tunnel: string): AppError {
 export const notConnected = (tunnel: string): AppError =>
   new AppError('upstream_unreachable', `The tunnel ${tunnel} is not connected: its agent is not running.`);
 
+/** It was served a moment ago. @param why for people */
+export const tunnelLost = (tunnel: string, why: string): AppError =>
+  new AppError(
+    'upstream_failed',
+    `The tunnel ${tunnel} was lost before the answer came: ${why}. Whether the call took effect is not known.`,
+  );
+
+/** What waits for it is as much as may wait. */
+export const unread = (tunnel: string): AppError =>
+  new AppError(
+    'unavailable',
+    `The program behind the tunnel ${tunnel} does not read what it is sent; this was not sent. Try again later.`,
+  );
+
 export const notOverHttp = (tunnel: string): AppError =>
   new AppError('upstream_failed', `The tunnel ${tunnel} is spoken with in MCP's messages, not over HTTP.`);

@@ -1,4 +1,5 @@
 import type { ServedServer } from '@sallyport/protocol/hello.ts';
+import { MAX_SERVERS } from '@sallyport/protocol/limits.ts';
 import type { RegisteredServer } from '@sallyport/protocol/notice.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
@@ -35,18 +36,24 @@ export function createArrivals(deps: {
   store: Pick<TunnelStore, 'saw'>;
   handleOf(principal: Principal): Promise<string>;
   urlOf(entry: Entry): string;
+  /** Connections that one user may have; as many servers as they could bring are remembered of them. */
+  perUser: number;
   open: Gauge;
   audit: Audit;
   runtime: Pick<Runtime, 'now' | 'monotonic'>;
   log: Logger;
 }): (peer: Peer, guest: Guest) => Stay {
   const { connections, registry, audit, runtime, log } = deps;
+  const mostRemembered = deps.perUser * MAX_SERVERS;
 
   /** An older connection that serves nothing any more: most often its agent is here again, and nobody is at its other end. */
   function fence(before: Peer): void {
     if (registry.list().some(({ live }) => live?.connection === before)) return;
     void before.bye('replaced', 'a newer connection of an agent serves the same names');
   }
+
+  const rememberedOf = (userId: string): number =>
+    registry.list().filter(({ tunnel }) => tunnel.ownerId === userId).length;
 
   return (peer, guest) => {
     const { principal, address } = guest;
@@ -56,6 +63,7 @@ export function createArrivals(deps: {
       for (const entry of entries) registry.leave(entry, peer);
     };
     connections.set(peer, guest);
+    guest.leaveDoor();
     deps.open.set(connections.size);
     void peer.ended.then(reason => {
       connections.delete(peer);
@@ -74,6 +82,8 @@ export function createArrivals(deps: {
         const name = `${await deps.handleOf(principal)}/${server.name}`;
         if (!mayBring(principal.scope, server.name))
           return refused(`The key's scope does not let it bring ${name}.`);
+        if (registry.find(name) === undefined && rememberedOf(principal.userId) >= mostRemembered)
+          return refused(`You have ${mostRemembered} tunnels already; remove those that you need no more.`);
         const entry = registry.put(await deps.store.saw({ ...server, ownerId: principal.userId }));
         const tally = createTally(runtime);
         const about = { connection: peer, server, tally, since: runtime.now(), agent, address };

@@ -14,6 +14,7 @@ import {
   TUNNEL_WINDOW,
 } from '@sallyport/protocol/limits.ts';
 import type { ByeCode, Notice } from '@sallyport/protocol/notice.ts';
+import { shareWindow } from '@sallyport/protocol/share-window.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Peer } from './peer.ts';
@@ -25,8 +26,10 @@ const SESSION_MEMORY = 64;
 
 /** Something under way in a tunnel, which ends with it. */
 export interface Passenger {
-  /** The tunnel is gone, or may no longer be used. */
-  fail(error: AppError): void;
+  /** The tunnel is gone, or may no longer be used. @param why for people */
+  lost(why: string): void;
+  /** Asked twice a minute; one whose reader has taken nothing for long ends itself. */
+  stillRead?(): void;
 }
 
 /**
@@ -41,6 +44,7 @@ export class Connection implements Peer {
   readonly #stream: ByteStream;
   readonly #runtime: Runtime;
   readonly #stopHeartbeat: () => void;
+  readonly #share: (calls: number) => void;
   readonly #passengers = new Set<Passenger>();
   readonly #ended = Promise.withResolvers<string>();
   /** Why it ends, once that is known. */
@@ -62,7 +66,11 @@ export class Connection implements Peer {
       // Nobody pushes.
       maxReservedRemoteStreams: 0,
     });
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(TUNNEL_WINDOW));
+    this.#share = shareWindow(this.#session);
+    this.#session.on('connect', () => {
+      // Told late: it may be over by then, and would throw where nobody catches it.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(TUNNEL_WINDOW);
+    });
     this.#session.on('goaway', () => this.#leaving());
     this.#session.on('error', error => this.end(`the connection failed (${error.message})`));
     this.#session.on('close', () => this.end('the agent hung up'));
@@ -109,8 +117,17 @@ export class Connection implements Peer {
   request(headers: Record<string, string>, passenger: Passenger, options: { endStream: boolean }) {
     const stream = this.#session.request(headers, { endStream: options.endStream });
     this.#passengers.add(passenger);
-    stream.on('close', () => this.#passengers.delete(passenger));
+    this.#share(this.#passengers.size);
+    stream.on('close', () => {
+      this.#passengers.delete(passenger);
+      this.#share(this.#passengers.size);
+    });
     return stream;
+  }
+
+  /** Lets calls end whose readers take nothing. */
+  lookForStalled(): void {
+    for (const passenger of [...this.#passengers]) passenger.stillRead?.();
   }
 
   /** What the agent serves. @throws HelloError */
@@ -180,11 +197,7 @@ export class Connection implements Peer {
   }
 
   #failAll(reason: string): void {
-    const error = new AppError(
-      'upstream_failed',
-      `The tunnel was lost before the answer came: ${reason}. Whether the call took effect is not known.`,
-    );
-    for (const passenger of [...this.#passengers]) passenger.fail(error);
+    for (const passenger of [...this.#passengers]) passenger.lost(reason);
     this.#passengers.clear();
   }
 

@@ -27,9 +27,9 @@ export function countedLine(
   return {
     send(message, asks) {
       if (over) return;
+      line.send(message);
       if (asks !== undefined) asked.set(asks, tally.begin());
       tally.sent(message.length);
-      line.send(message);
     },
     settled(asks, answered) {
       const begun = asked.get(asks);

@@ -47,12 +47,15 @@ export function createFallback(deps: {
   async function begin({ req, res }: FallbackCall): Promise<void> {
     if (versionIn(req.headers['sallyport-protocol'] as string | undefined) === null)
       throw new AppError('bad_request', `This gateway speaks ${SUBPROTOCOL}; the agent offers none of that.`);
-    const guest = await deps.admission({ req });
     const now = runtime.monotonic();
-    for (const [id, session] of sessions)
-      if (session.stream === null && now - session.begunAt > OPEN_WITHIN) sessions.delete(id);
+    for (const [id, session] of sessions) {
+      if (session.stream !== null || now - session.begunAt <= OPEN_WITHIN) continue;
+      sessions.delete(id);
+      session.guest.leaveDoor();
+    }
+    const guest = await deps.admission({ req });
     if ([...sessions.values()].filter(({ stream }) => stream === null).length >= MOST_WAITING)
-      throw new AppError('unavailable', 'Too many tunnels are being opened; try again in a moment.');
+      throw tooManyWait(guest);
     const id = newToken(runtime);
     sessions.set(sha256(id), { guest, stream: null, next: 0, receiving: false, begunAt: now });
     req.resume();
@@ -123,6 +126,11 @@ export function createFallback(deps: {
       headers: { upgrade: 'websocket' },
     });
   };
+}
+
+function tooManyWait(guest: Guest): AppError {
+  guest.leaveDoor();
+  return new AppError('unavailable', 'Too many tunnels are being opened; try again in a moment.');
 }
 
 /** Answers a call of the fallback, errors included. */

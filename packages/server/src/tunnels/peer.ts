@@ -10,6 +10,8 @@ export interface Peer {
   readonly full: AppError | null;
   /** Resolves with why, when it is over. */
   readonly ended: Promise<string>;
+  /** Lets calls end whose readers take nothing; to be called twice a minute. */
+  lookForStalled?(): void;
   /** Ends what is under way, says goodbye where it can, and hangs up. */
   bye(code: ByeCode, detail: string): Promise<void>;
 }

@@ -1,9 +1,9 @@
 import type { ClientHttp2Stream } from 'node:http2';
-import { INSTANCE_HEADER, STDIO_PATH } from '@sallyport/protocol/limits.ts';
+import { INSTANCE_HEADER, LINE_BYTES, STDIO_PATH } from '@sallyport/protocol/limits.ts';
 import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import { AppError } from '../platform/errors.ts';
 import type { LineWanted, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
-import { agentFailure } from './agent-failure.ts';
+import { agentFailure, tunnelLost, unread } from './agent-failure.ts';
 import { agentErrorOf, type Connection, type Passenger } from './connection.ts';
 
 /** The input and output of a program that an agent runs, as lines on one stream; the stream is the program's life. */
@@ -25,8 +25,11 @@ export class StdioLine implements PlainLine, Passenger {
   }
 
   send(message: string): void {
-    if (this.#over) return;
-    this.#stream!.write(`${message}\n`);
+    // Without a stream it is over in a moment, and whoever opened it is told then.
+    if (this.#over || this.#stream === null) return;
+    const waiting = this.#stream.writableLength;
+    if (waiting > 0 && waiting + message.length > LINE_BYTES) throw unread(this.#tunnel);
+    this.#stream.write(`${message}\n`);
   }
 
   pause(): void {
@@ -44,6 +47,10 @@ export class StdioLine implements PlainLine, Passenger {
     this.#stream?.end();
     this.#stream?.resume();
     this.#events.closed(null);
+  }
+
+  lost(why: string): void {
+    this.fail(tunnelLost(this.#tunnel, why));
   }
 
   fail(error: AppError): void {

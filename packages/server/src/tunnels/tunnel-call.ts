@@ -1,9 +1,12 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { AppError } from '../platform/errors.ts';
 import type { Flow, OutboundRequest, ResponseReceiver } from '../terms/transport.ts';
-import { agentFailure } from './agent-failure.ts';
+import { agentFailure, tunnelLost } from './agent-failure.ts';
 import { agentErrorOf, type Connection, type Passenger } from './connection.ts';
 import type { Tally } from './tally.ts';
+
+/** A reader that takes nothing while it is looked at so often, twice a minute, is cut off. */
+const STALLED = 10;
 
 type Headers = Record<string, string | string[] | undefined>;
 
@@ -21,6 +24,8 @@ export class TunnelCall implements Passenger, Flow {
   #trailers: Headers = {};
   #over = false;
   #startedAt = 0;
+  /** How often it was found paused since it last went on; null while it goes on. */
+  #stalled: number | null = null;
 
   constructor(tunnel: string, request: OutboundRequest, receiver: ResponseReceiver, tally: Tally) {
     this.#tunnel = tunnel;
@@ -54,15 +59,27 @@ export class TunnelCall implements Passenger, Flow {
   }
 
   pause(): void {
+    this.#stalled = 0;
     this.#stream?.pause();
   }
 
   resume(): void {
+    this.#stalled = null;
     this.#stream?.resume();
+  }
+
+  stillRead(): void {
+    if (this.#stalled === null || ++this.#stalled < STALLED) return;
+    const words = `Nothing of the answer of the tunnel ${this.#tunnel} was read for five minutes; it is cut off.`;
+    this.fail(new AppError('upstream_failed', words));
   }
 
   abort(reason: Error): void {
     if (this.#leave()) this.#stream?.destroy(reason);
+  }
+
+  lost(why: string): void {
+    this.fail(tunnelLost(this.#tunnel, why));
   }
 
   fail(error: AppError): void {

@@ -37,6 +37,8 @@ import { createUseWatch } from './use.ts';
 const LOOK_AGAIN = 3_500;
 /** How often those who watch a tunnel's figures are told that they changed, milliseconds. */
 const TELL_OF_USE = 1_000;
+/** Milliseconds, in the mean. */
+const STALLED_LOOK = 30_000;
 
 export interface TunnelsDeps {
   store: TunnelStore;
@@ -135,6 +137,10 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     }
   }
 
+  async function lookForStalled(): Promise<void> {
+    for (const peer of connections.keys()) peer.lookForStalled?.();
+  }
+
   function urlOf({ upstream }: Entry): string {
     const prefix = upstream.kind === 'mcp' ? 'mcp' : upstream.kind === 'terminal' ? 'terminals' : 'u';
     return `${publicUrl.origin}/${prefix}/${upstream.id}`;
@@ -156,7 +162,8 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     async upgrade(arrival) {
       if (versionIn(arrival.req.headers['sec-websocket-protocol']) === null) throw noCommonVersion();
       const guest = await admission(arrival);
-      if (arrival.socket.destroyed) return;
+      arrival.socket.once('close', guest.leaveDoor);
+      if (arrival.socket.destroyed) return guest.leaveDoor();
       accept(arrival.req, arrival.socket, arrival.head, stream => void welcome(stream, guest));
     },
 
@@ -189,6 +196,9 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       await registry.load();
       looking.use(every(LOOK_AGAIN, 'looking for changed tunnels', registry.load, { runtime, log }));
       looking.use(every(TELL_OF_USE, 'telling which tunnels are used', watchUse, { runtime, log }));
+      looking.use(
+        every(STALLED_LOOK, 'looking for readers that take nothing', lookForStalled, { runtime, log }),
+      );
       looking.use(revocation);
     },
 

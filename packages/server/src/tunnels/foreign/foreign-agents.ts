@@ -55,9 +55,12 @@ export function createForeignAgents(deps: {
       if (bearer !== undefined && !deps.queryToken)
         throw new AppError('unauthenticated', 'A token in the query is not taken here; send it as a header.');
       const guest = await deps.admission(bearer === undefined ? { req } : { req, bearer });
-      if (!(await guest.stands()))
+      arrival.socket.once('close', guest.leaveDoor);
+      if (!(await guest.stands())) {
+        guest.leaveDoor();
         throw new AppError('unauthenticated', 'The credential is no longer valid.');
-      if (arrival.socket.destroyed) return;
+      }
+      if (arrival.socket.destroyed) return guest.leaveDoor();
       server.handleUpgrade(req, arrival.socket, arrival.head, socket => {
         const stays = Promise.withResolvers<Stay>();
         const session: ForeignSession = new ForeignSession(socket, {

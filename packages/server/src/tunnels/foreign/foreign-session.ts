@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import { AppError } from '../../platform/errors.ts';
 import type { Runtime } from '../../platform/runtime.ts';
 import type { LineWanted, MessageLineEvents, PlainLine } from '../../terms/message-line.ts';
+import { tunnelLost } from '../agent-failure.ts';
 import type { Peer } from '../peer.ts';
 import { isObject, type Json, kindOf, parseFrame } from './frames.ts';
 import { createSessionLog } from './session-log.ts';
@@ -15,6 +16,8 @@ const ECHO = 1_000;
 const DOWN_BYTES = 1024 * 1024;
 /** A frame of a second generation agent, which knows that limit. */
 const SECOND_BYTES = 1024 * 1024;
+/** What waits for an agent that reads slowly; nothing is added to more. */
+const UNSENT_BYTES = 4 * 1024 * 1024;
 /** Requests of the HTTP side that wait for their replies. */
 const MOST_ASKED = 1_000;
 /** What of a second generation's handshake may take, milliseconds. */
@@ -50,7 +53,7 @@ export class ForeignSession implements Peer {
   readonly #ended = Promise.withResolvers<string>();
   readonly #stopHeartbeat: () => void;
   readonly #asked = new Map<string, { id: unknown; reply: (message: Json) => void }>();
-  #line: MessageLineEvents | null = null;
+  #line: { readonly tunnel: string; readonly events: MessageLineEvents } | null = null;
   #reason: string | null = null;
   #beatAt = Number.NEGATIVE_INFINITY;
   #count = 0;
@@ -121,16 +124,13 @@ export class ForeignSession implements Peer {
   /** Opens the one line there is; a second one takes it from the first. */
   lines(tunnel: string, _wanted: LineWanted, events: MessageLineEvents): PlainLine {
     const lost = `The tunnel ${tunnel} has one program for all, and it is spoken with by another session now.`;
-    this.#line?.closed(new AppError('upstream_failed', lost));
-    this.#line = events;
-    const mine = () => this.#line === events;
+    this.#line?.events.closed(new AppError('upstream_failed', lost));
+    const line = { tunnel, events };
+    this.#line = line;
+    const mine = () => this.#line === line;
     return {
       send: text => {
-        if (!mine()) return;
-        const problem = this.#send(text);
-        const { id } = (parseFrame(`{"type":"x","payload":${text}}`)?.['payload'] ?? {}) as Json;
-        if (problem !== null && id !== undefined)
-          events.message(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32600, message: problem } }));
+        if (mine()) this.#send(text);
       },
       pause: () => this.#socket.pause(),
       resume: () => this.#socket.resume(),
@@ -146,19 +146,25 @@ export class ForeignSession implements Peer {
   /**
    * Sends a message for the HTTP side, a request under an id of ours.
    * @returns its reply, under its own id again; null for what has none
-   * @throws AppError `body_too_large`
+   * @throws AppError `body_too_large`, `unavailable`
    */
   ask(message: Json): Promise<Json> | null {
     const { promise, resolve } = Promise.withResolvers<Json>();
     const isRequest = kindOf(message) === 'request';
     const id = `rq-${++this.#count}`;
-    if (isRequest) {
-      if (this.#asked.size >= MOST_ASKED) this.#asked.delete(this.#asked.keys().next().value!);
-      this.#asked.set(id, { id: message['id'], reply: resolve });
-    }
-    const problem = this.#send(JSON.stringify(isRequest ? { ...message, id } : message));
-    if (problem !== null) throw new AppError('body_too_large', problem);
-    return isRequest ? promise : null;
+    this.#send(JSON.stringify(isRequest ? { ...message, id } : message));
+    if (!isRequest) return null;
+    const oldest = this.#asked.size < MOST_ASKED ? undefined : this.#asked.keys().next().value;
+    if (oldest !== undefined)
+      this.#giveUp(oldest, 'Too many requests wait for this agent; this was the oldest.');
+    this.#asked.set(id, { id: message['id'], reply: resolve });
+    return promise;
+  }
+
+  #giveUp(asked: string, message: string): void {
+    const { id, reply } = this.#asked.get(asked)!;
+    this.#asked.delete(asked);
+    reply({ jsonrpc: '2.0', id, error: { code: -32603, message } });
   }
 
   #frame(text: string): void {
@@ -282,19 +288,24 @@ export class ForeignSession implements Peer {
     }
     const text = JSON.stringify(payload);
     if (kindOf(payload) !== 'response') this.log.add(text);
-    this.#line?.message(text);
+    this.#line?.events.message(text);
   }
 
-  /** @returns why it cannot be sent, or null */
-  #send(message: string): string | null {
+  /** @throws AppError `body_too_large`, `unavailable` */
+  #send(message: string): void {
     const text = `{"type":"request","sessionId":${JSON.stringify(this.id)},"payload":${message}}`;
-    if (Buffer.byteLength(text) > DOWN_BYTES) return 'The message is larger than this agent takes (1 MiB).';
+    if (Buffer.byteLength(text) > DOWN_BYTES)
+      throw new AppError('body_too_large', 'The message is larger than this agent takes (1 MiB).');
+    if (this.#socket.bufferedAmount > UNSENT_BYTES) {
+      const words = 'The agent does not read what it is sent; this was not sent. Try again later.';
+      throw new AppError('unavailable', words);
+    }
     this.#sendText(text);
-    return null;
   }
 
+  /** What an agent that does not read would not miss is not kept for it. */
   #down(frame: Json): void {
-    this.#sendText(JSON.stringify(frame));
+    if (this.#socket.bufferedAmount <= UNSENT_BYTES) this.#sendText(JSON.stringify(frame));
   }
 
   #sendText(text: string): void {
@@ -312,15 +323,13 @@ export class ForeignSession implements Peer {
     if (this.#reason !== null) return;
     this.#reason = reason;
     this.#stopHeartbeat();
-    const error = new AppError(
-      'upstream_failed',
-      `The tunnel was lost before the answer came: ${reason}. Whether the call took effect is not known.`,
-    );
-    this.#line?.closed(error);
+    this.#line?.events.closed(tunnelLost(this.#line.tunnel, reason));
     this.#line = null;
-    for (const { id, reply } of this.#asked.values())
-      reply({ jsonrpc: '2.0', id, error: { code: -32603, message: error.message } });
-    this.#asked.clear();
+    for (const id of this.#asked.keys())
+      this.#giveUp(
+        id,
+        `The agent was lost before it answered: ${reason}. Whether it took effect is not known.`,
+      );
     this.#socket.close(code, reason.slice(0, 100));
     this.#ended.resolve(reason);
   }
