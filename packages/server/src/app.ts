@@ -407,6 +407,9 @@ export async function createApp(deps: {
     ...joined.health(failing),
     db,
     may,
+    authenticate,
+    guard,
+    standing,
     forward,
     answerProblem: answers.problem,
     answerJson: answers.json,
@@ -434,7 +437,7 @@ export async function createApp(deps: {
         answerJson: answers.json,
       }),
     ],
-    upgrades,
+    upgrades: [...upgrades, ...terminals.upgrades],
     api,
     guardHost: createHostGuard({ publicUrl, allowedHosts: config.allowedHosts, port: () => port }),
     answerProblem: answers.problem,
@@ -482,6 +485,8 @@ export async function createApp(deps: {
       open.use(server);
       // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.
       open.use(events);
+      open.use(terminals);
+      terminals.start();
       open.defer(() => server.stop());
       port = await server.listen(config.listen);
       const { host } = config.listen;
