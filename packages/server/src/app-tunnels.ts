@@ -42,9 +42,7 @@ export interface JoinedTunnels {
 export function joinTunnels(
   deps: Omit<TunnelsDeps, 'store' | 'identity' | 'taken' | 'open'> & {
     db: Db;
-    authenticate(
-      credentials: Credentials,
-    ): ReturnType<TunnelsDeps['identity']['authenticate']>;
+    authenticate(credentials: Credentials): ReturnType<TunnelsDeps['identity']['authenticate']>;
     upstreams: JoinedTunnels['destinations'];
     ways: { to(upstream: Upstream): Transport; socketTo(upstream: Upstream): SocketWay };
     metrics: Metrics;

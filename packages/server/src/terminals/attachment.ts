@@ -55,6 +55,10 @@ export class Attachment {
     this.#now = now;
     this.startedAt = now();
     this.activeAt = this.startedAt;
+  }
+
+  /** Opens it at its server. */
+  start(): void {
     void this.#dial(false);
   }
 

@@ -1,4 +1,5 @@
 import { type AppError, asAppError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 
 /** Why a client's WebSocket is closed: a code that programs know, and words for people. */
 export interface Closing {
@@ -61,4 +62,12 @@ function shortened(text: string): string {
   let short = text;
   while (Buffer.byteLength(short) > 123) short = short.slice(0, -1);
   return short;
+}
+
+/** What the client is told in a few words at most, whoever runs the gateway finds in the log. */
+export function noteFailure(log: Pick<Logger, 'warn'>, thrown: unknown, upstream: string | null): void {
+  const error = asAppError(thrown);
+  if (error.status < 500) return;
+  const cause = error.cause instanceof Error ? error.cause : error;
+  log.warn({ upstream, error: error.code, reason: cause.message }, 'a terminal could not be attached');
 }

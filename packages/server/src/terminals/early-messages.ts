@@ -20,6 +20,8 @@ export class EarlyMessages {
   readonly #socket: WebSocket;
   readonly #messages: EarlyMessage[] = [];
   #first: (() => void) | null = null;
+  /** A stranger sends more than is read of one. */
+  tooLarge = false;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -48,7 +50,9 @@ export class EarlyMessages {
     const arrived = new Promise<void>((resolve, reject) => {
       const count = (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > MOST + FRAME_HEAD && this.#messages.length === 0) reject(noAuth());
+        if (bytes <= MOST + FRAME_HEAD || this.#messages.length > 0) return;
+        this.tooLarge = true;
+        reject(noAuth());
       };
       const close = () => reject(noAuth());
       connection.on('data', count);

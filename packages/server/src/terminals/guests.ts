@@ -83,4 +83,6 @@ export function createGuests(deps: GuestsDeps): Guests {
 
 /** RFC 6750 section 3.1: where no credential was shown, the challenge has no error code. */
 const showsNothing = (error: unknown): boolean =>
-  error instanceof AppError && error.code === 'unauthenticated' && error.headers['www-authenticate'] === 'Bearer';
+  error instanceof AppError &&
+  error.code === 'unauthenticated' &&
+  error.headers['www-authenticate'] === 'Bearer';

@@ -1,11 +1,12 @@
 import type { WebSocket } from 'ws';
+import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import { TERMINAL_RULES, type TerminalRules, type Upstream } from '../terms/upstream.ts';
 import { Attachment } from './attachment.ts';
-import { type Closing, EXITED, IDLE, LEFT, TOO_OLD, UNKNOWN } from './closing.ts';
+import { type Closing, EXITED, IDLE, LEFT, noteFailure, TOO_OLD, UNKNOWN } from './closing.ts';
 import type { Asked, Servant } from './dial.ts';
 import type { EarlyMessage } from './early-messages.ts';
 import type { Guest } from './guests.ts';
@@ -66,6 +67,7 @@ export function createHeldTerminals(deps: {
   open: Gauge;
   audit: Audit;
   runtime: Pick<Runtime, 'monotonic'>;
+  log: Pick<Logger, 'warn'>;
 }): HeldTerminals {
   const { servant, store, audit } = deps;
   const now = () => deps.runtime.monotonic();
@@ -88,7 +90,14 @@ export function createHeldTerminals(deps: {
       wait: ASK_AFTER,
       attachment: new Attachment(
         {
-          dial: (refused, signal) => servant.attach(ask(held), refused, signal),
+          async dial(refused, signal) {
+            try {
+              return await servant.attach(ask(held), refused, signal);
+            } catch (error) {
+              noteFailure(deps.log, error, upstream.id);
+              throw error;
+            }
+          },
           ended(closing) {
             if (all.get(keyOf(terminal)) === held) all.delete(keyOf(terminal));
             if (closing === EXITED || closing.code === UNKNOWN.code) forget(terminal);
@@ -98,6 +107,7 @@ export function createHeldTerminals(deps: {
       ),
     };
     all.set(keyOf(terminal), held);
+    held.attachment.start();
     return held;
   }
 
@@ -201,4 +211,3 @@ export function createHeldTerminals(deps: {
     },
   };
 }
-

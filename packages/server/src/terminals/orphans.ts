@@ -1,6 +1,6 @@
-import { gatewayFor } from '../terms/audit.ts';
-import type { Audit } from '../terms/audit.ts';
 import type { Logger } from '../platform/log.ts';
+import type { Audit } from '../terms/audit.ts';
+import { gatewayFor } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import { TERMINAL_RULES, type Upstream } from '../terms/upstream.ts';
 import type { Servant } from './dial.ts';
@@ -42,7 +42,12 @@ export function createOrphans(deps: {
       if (upstream === undefined || (await gone(upstream, orphan))) {
         await store.remove(orphan.upstreamId, orphan.id);
         const detail = { terminal: orphan.id, why: 'orphan' };
-        deps.audit.record({ action: 'terminal.remove', ...gatewayFor(orphan.userId), target: orphan.upstreamId, detail });
+        deps.audit.record({
+          action: 'terminal.remove',
+          ...gatewayFor(orphan.userId),
+          target: orphan.upstreamId,
+          detail,
+        });
       }
     }
   }
@@ -52,13 +57,19 @@ export function createOrphans(deps: {
       if (await deps.servant.remove({ principal: ownerOf(terminal), upstream, terminal })) return true;
     } catch (error) {
       const reason = (error as Error).message;
-      deps.log.warn({ upstream: upstream.id, reason }, 'a terminal that nobody uses could not be deleted; tried again');
+      deps.log.warn(
+        { upstream: upstream.id, reason },
+        'a terminal that nobody uses could not be deleted; tried again',
+      );
     }
     return terminal.idle > GIVE_UP;
   }
 
   return async () => {
-    const rules = upstreams.list().filter(({ kind }) => kind === 'terminal').map(ruleOf);
+    const rules = upstreams
+      .list()
+      .filter(({ kind }) => kind === 'terminal')
+      .map(ruleOf);
     const least = Math.min(TERMINAL_RULES.orphanAfter, ...rules);
     const pause = Math.min(RARELY, Math.max(OFTEN, least / 4));
     if (looking || now() - lookedAt < pause) return;

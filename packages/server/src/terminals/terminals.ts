@@ -11,7 +11,7 @@ import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { createAcceptor, SUBPROTOCOL } from './accept.ts';
-import { closingFor, EXITED, RESTARTING } from './closing.ts';
+import { closingFor, EXITED, noteFailure, RESTARTING } from './closing.ts';
 import type { Servant } from './dial.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { createGuests, type Guest, type GuestsDeps } from './guests.ts';
@@ -52,7 +52,10 @@ export interface Terminals extends AsyncDisposable {
   /** Attaches a client. @throws AppError with nothing accepted yet */
   upgrade(arrival: Arrival): Promise<void>;
   /** What the calls over HTTP have to know of, and to end. */
-  readonly attached: { has(upstreamId: string, id: string): boolean; end(upstreamId: string, id: string): void };
+  readonly attached: {
+    has(upstreamId: string, id: string): boolean;
+    end(upstreamId: string, id: string): void;
+  };
   /** Begins to look after what is open. */
   start(): void;
 }
@@ -108,10 +111,12 @@ export function createTerminals(deps: TerminalsDeps): Terminals {
       const wish = wishOf(query, webSocket.protocol === SUBPROTOCOL);
       held.show(webSocket, { guest, upstream, terminal, wish, early: early.take() });
     } catch (error) {
+      noteFailure(deps.log, error, null);
       const { code, reason } = closingFor(error);
       webSocket.close(code, reason);
-      // What it still sends is for nobody.
-      webSocket.pause();
+      // Its answer to that is read; but not what would not end.
+      if (early.tooLarge) webSocket.pause();
+      else webSocket.resume();
       setTimeout(() => webSocket.terminate(), FAREWELL).unref();
     }
   }
