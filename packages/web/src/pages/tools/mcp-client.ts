@@ -23,6 +23,8 @@ export class McpError extends Error {
 
 /** One message on the wire. */
 export interface Exchanged {
+  /** In the order in which they went. */
+  readonly n: number;
   readonly way: 'sent' | 'received';
   /** Epoch milliseconds. */
   readonly at: number;
@@ -37,7 +39,12 @@ export interface McpClient {
   request(
     method: string,
     params: JsonObject,
-    options: { signal: AbortSignal; headers?: Record<string, string>; heard?: (note: JsonObject) => void },
+    options: {
+      signal: AbortSignal;
+      headers?: Record<string, string>;
+      /** Hears each message of this request, either way. */
+      exchanged?: (message: Exchanged) => void;
+    },
   ): Promise<JsonObject>;
 }
 
@@ -47,10 +54,15 @@ export const isObject = (value: unknown): value is JsonObject =>
 /** A client of one MCP endpoint of this gateway, with the session of this browser. @param exchanged hears each message, either way */
 export function createMcpClient(endpoint: string, exchanged: (message: Exchanged) => void): McpClient {
   let lastId = 0;
-  const tell = (way: Exchanged['way'], message: JsonObject) => exchanged({ way, at: Date.now(), message });
+  let n = 0;
 
   return {
-    async request(method, params, { signal, headers = {}, heard }) {
+    async request(method, params, { signal, headers = {}, ...options }) {
+      const tell = (way: Exchanged['way'], message: JsonObject) => {
+        const one = { n: ++n, way, at: Date.now(), message };
+        exchanged(one);
+        options.exchanged?.(one);
+      };
       const id = ++lastId;
       const _meta = {
         [`${META}protocolVersion`]: VERSION,
@@ -82,7 +94,6 @@ export function createMcpClient(endpoint: string, exchanged: (message: Exchanged
         if (isObject(answer['result'])) return answer['result'];
         if (!response.ok)
           throw new McpError(String(answer['detail'] ?? `The gateway answered ${response.status}.`));
-        heard?.(answer);
       }
       throw new McpError(
         response.ok ? 'The answer ended before the result came.' : `The gateway answered ${response.status}.`,

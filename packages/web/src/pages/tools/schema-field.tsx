@@ -26,7 +26,9 @@ function SchemaField(props: SchemaFieldProps) {
   const schema = resolve(props.schema, root);
   const shape = shapeOf(schema, root);
   const about = isObject(schema) ? schema : {};
-  const label = typeof about['title'] === 'string' ? about['title'] : name;
+  // A title that a reference leads to is that of a kind of thing, not of this one.
+  const title = isObject(props.schema) ? props.schema['title'] : undefined;
+  const label = typeof title === 'string' ? title : name;
   const help = typeof about['description'] === 'string' ? about['description'] : undefined;
   const common = {
     label: required ? label : `${label} (optional)`,
@@ -52,7 +54,7 @@ function SchemaField(props: SchemaFieldProps) {
     case 'choices':
       return <SomeOf {...common} options={shape.options} value={value} onChange={onChange} />;
     case 'list':
-      return <ListField {...props} label={common.label} help={help} of={shape.of} />;
+      return <ListField {...props} name={label} label={common.label} help={help} of={shape.of} />;
     case 'object':
       return <Nested {...props} label={common.label} help={help} fields={shape.fields} />;
     case 'json':

@@ -2,11 +2,15 @@ import { useEffect, useRef, useState } from 'react';
 import { Button } from '../../design/button.tsx';
 import { duration } from '../tunnels/figures.ts';
 import { Asked } from './asked.tsx';
-import { isObject, type JsonObject, type McpClient, McpError } from './mcp-client.ts';
+import { type Exchanged, isObject, type JsonObject, type McpClient, McpError } from './mcp-client.ts';
+import { Messages } from './messages.tsx';
 import { paramHeaders } from './param-headers.ts';
 import { ToolForm } from './tool-form.tsx';
 import { CallFailed, ToolResult } from './tool-result.tsx';
 import type { Tool } from './tools.ts';
+
+/** Of one call, on show. */
+const KEPT_MESSAGES = 100;
 
 type Outcome =
   | { readonly is: 'result'; readonly result: JsonObject; readonly took: number }
@@ -16,7 +20,10 @@ type Outcome =
 /** The form of a tool, and what came of calling it. */
 export function ToolCall({ tool, client }: { tool: Tool; client: McpClient }) {
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const [heard, setHeard] = useState<string | null>(null);
+  const [messages, setMessages] = useState<readonly Exchanged[]>([]);
+  const heard = messages
+    .map(({ way, message }) => (way === 'received' ? progressIn(message) : null))
+    .find(Boolean);
   const [running, setRunning] = useState<AbortController | null>(null);
   const last = useRef<AbortController | null>(null);
   useEffect(() => () => last.current?.abort(), []);
@@ -26,13 +33,13 @@ export function ToolCall({ tool, client }: { tool: Tool; client: McpClient }) {
     last.current = stop;
     setRunning(stop);
     setOutcome(null);
-    setHeard(null);
+    setMessages([]);
     const began = performance.now();
     try {
       const result = await client.request('tools/call', params, {
         signal: stop.signal,
         headers: paramHeaders(tool.inputSchema, params['arguments']),
-        heard: note => setHeard(progressIn(note)),
+        exchanged: message => setMessages(before => [message, ...before].slice(0, KEPT_MESSAGES)),
       });
       const asks = result['resultType'] === 'input_required';
       setOutcome(
@@ -59,7 +66,7 @@ export function ToolCall({ tool, client }: { tool: Tool; client: McpClient }) {
         </div>
       </ToolForm>
       <div role="status">
-        {running !== null && heard !== null && <p className="small muted">{heard}</p>}
+        {running !== null && heard !== undefined && <p className="small muted">{heard}</p>}
         {outcome?.is === 'result' && (
           <>
             <ToolResult result={outcome.result} />
@@ -68,6 +75,12 @@ export function ToolCall({ tool, client }: { tool: Tool; client: McpClient }) {
         )}
         {outcome?.is === 'failed' && <CallFailed error={outcome.error} />}
       </div>
+      {messages.length > 0 && (
+        <details className="use">
+          <summary>Messages of this call ({messages.length})</summary>
+          <Messages messages={messages} />
+        </details>
+      )}
       {outcome?.is === 'asks' && (
         <Asked
           result={outcome.result}

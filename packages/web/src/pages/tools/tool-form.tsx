@@ -41,7 +41,10 @@ export function ToolForm(props: {
         <Choice
           label="Write the arguments as JSON"
           checked={raw}
-          onChange={event => setRaw(event.target.checked)}
+          onChange={event => {
+            setValue(completed(value, root, root) as JsonObject);
+            setRaw(event.target.checked);
+          }}
         />
       )}
       {props.children}

@@ -54,14 +54,14 @@ export function ToolsPage() {
 
 function Tools({ id, tunnel }: { id: string; tunnel: Tunnel | null }) {
   const me = useMe();
-  const [messages, setMessages] = useState<(Exchanged & { n: number })[]>([]);
-  const client = useMemo(() => {
-    let n = 0;
-    return createMcpClient(`/mcp/${id}`, message => {
-      const numbered = { ...message, n: ++n };
-      setMessages(before => [numbered, ...before].slice(0, KEPT_MESSAGES));
-    });
-  }, [id]);
+  const [messages, setMessages] = useState<Exchanged[]>([]);
+  const client = useMemo(
+    () =>
+      createMcpClient(`/mcp/${id}`, message =>
+        setMessages(before => [message, ...before].slice(0, KEPT_MESSAGES)),
+      ),
+    [id],
+  );
   return (
     <>
       {tunnel !== null && (
