@@ -55,7 +55,8 @@ export class SocketStream extends ByteStream {
   }
 
   #send(bytes: Buffer, done: Done): void {
-    this.#socket.send(bytes, { binary: true, compress: false }, done);
+    if (this.#socket.readyState !== this.#socket.OPEN) done(new Error('it was closed by the other end'));
+    else this.#socket.send(bytes, { binary: true, compress: false }, done);
   }
 }
 

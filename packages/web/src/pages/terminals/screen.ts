@@ -6,8 +6,8 @@ import { WebglAddon } from '@xterm/addon-webgl';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import './screen.css';
-import { createLawfulStyles } from './lawful-styles.ts';
 import { currentLook, onLook, PALETTES, themeShown } from './look.ts';
+import { createStyledDocument } from './styled-document.ts';
 
 const FONT = '"Atkinson Hyperlegible Mono Variable", ui-monospace, "SFMono-Regular", Menlo, monospace';
 const FACES = ['15px', 'bold 15px', 'italic 15px'];
@@ -25,7 +25,7 @@ export interface ScreenDeps {
  * addresses, each shown before it is followed; no escape sequence reads or writes the clipboard, moves the window or reads its title.
  */
 export function createScreen(deps: ScreenDeps) {
-  const styles = createLawfulStyles(document);
+  const styled = createStyledDocument(document);
   const follow = (_event: MouseEvent, address: string) => {
     if (/^https?:\/\//i.test(address)) window.open(address, '_blank', 'noopener,noreferrer');
   };
@@ -35,6 +35,7 @@ export function createScreen(deps: ScreenDeps) {
   };
   const term = new Terminal({
     allowProposedApi: true,
+    documentOverride: styled.document,
     fontFamily: FONT,
     lineHeight: 1.05,
     scrollback: KEPT_LINES,
@@ -75,9 +76,9 @@ export function createScreen(deps: ScreenDeps) {
       host.append(box);
       if (opened) return;
       opened = true;
-      styles.during(() => term.open(box));
+      styled.during(() => term.open(box));
       term.textarea?.setAttribute('aria-label', deps.label);
-      drawByWebgl(term, styles);
+      drawByWebgl(term);
     },
     unmount(): void {
       box.remove();
@@ -105,7 +106,7 @@ export function createScreen(deps: ScreenDeps) {
     dispose(): void {
       stopLook();
       term.dispose();
-      styles.dispose();
+      styled.dispose();
       box.remove();
     },
   };
@@ -114,10 +115,10 @@ export function createScreen(deps: ScreenDeps) {
 export type Screen = ReturnType<typeof createScreen>;
 
 /** Where WebGL is missing, or the system takes it away, xterm's own DOM renderer draws. */
-function drawByWebgl(term: Terminal, styles: ReturnType<typeof createLawfulStyles>): void {
+function drawByWebgl(term: Terminal): void {
   try {
     const webgl = new WebglAddon();
-    webgl.onContextLoss(() => styles.during(() => webgl.dispose()));
+    webgl.onContextLoss(() => webgl.dispose());
     term.loadAddon(webgl);
   } catch {
     // No WebGL here: nothing to do, the DOM renderer is at work already.

@@ -18,10 +18,7 @@ export function StateBanner(props: { session: Session; state: LinkState; onClose
     return (
       <div className="terminal-banner">
         <p>{state.said}</p>
-        <span className="terminal-ways">
-          {state.how === 'refused' && <Button onClick={session.take}>Try again</Button>}
-          <Button onClick={props.onClosed}>Close the tab</Button>
-        </span>
+        <Button onClick={props.onClosed}>Close the tab</Button>
       </div>
     );
   }

@@ -9,7 +9,8 @@ export type LinkState =
   | { readonly is: 'waiting'; readonly why: Why; readonly until: number | null }
   | { readonly is: 'ended'; readonly how: Ending; readonly said: string };
 
-export type Why = 'lost' | 'restarting' | 'offline';
+/** `behind`: output came faster than it can be drawn; the line is let go until that is done. */
+export type Why = 'lost' | 'restarting' | 'behind' | 'offline';
 /** `exited`: the shell ended. `gone`: it cannot be reached any more. `limit`: idle or open for too long. */
 export type Ending = 'exited' | 'gone' | 'refused' | 'limit' | 'signed-out';
 
@@ -31,13 +32,9 @@ export interface LinkDeps {
   /** 0 to 1, spreads the attempts of many windows. */
   readonly random: () => number;
   readonly onState: (state: LinkState) => void;
-  /** Attached, for the first time or again. @param kept so many bytes come now that were printed before, and may have been seen by others */
-  readonly onAttached: (kept: number) => void;
   readonly onOutput: (bytes: Uint8Array) => void;
   /** So many bytes of output are gone for good. `again` is false where the terminal is seen for the first time. */
   readonly onGap: (bytes: number, again: boolean) => void;
-  /** The same terminal, and yet another shell: its count of output began anew. */
-  readonly onAnew: () => void;
   /** The size that another window has given to the terminal. */
   readonly onSize: (cols: number, rows: number) => void;
 }
@@ -54,7 +51,6 @@ const ENDINGS: Record<number, { how: Ending; said: string }> = {
   1011: { how: 'gone', said: 'The terminal server is gone.' },
   4003: { how: 'refused', said: 'You may not use this terminal any more.' },
   4004: { how: 'gone', said: 'This terminal is no longer there.' },
-  4009: { how: 'refused', said: 'Too many windows show this terminal.' },
   4008: { how: 'limit', said: 'It was open, or idle, for too long.' },
 };
 const FIRST_WAIT = 400;
@@ -75,7 +71,6 @@ export function createLink(deps: LinkDeps) {
   /** Bytes of output since the terminal began that this window has; null before the first attachment. */
   let have: number | null = null;
   let mode: Mode = 'take';
-  let taken = false;
   let openedAt = 0;
   let closed = false;
 
@@ -119,22 +114,18 @@ export function createLink(deps: LinkDeps) {
     const message = parse(text);
     switch (message?.type) {
       case 'attached': {
-        const from = message.from ?? 0;
-        if (have !== null && from < have) deps.onAnew();
-        if ((message.lost ?? 0) > 0) deps.onGap(message.lost!, have !== null);
-        have = from;
+        const again = have !== null;
+        have = message.from ?? 0;
+        if ((message.lost ?? 0) > 0) deps.onGap(message.lost!, again);
         const watching = message.mode === 'watch';
         // Whoever watches has the size of whoever types.
         if (watching) sized(message);
-        else taken = false;
-        become(watching ? { is: 'watching', taken } : { is: 'own' });
-        deps.onAttached(Math.max(0, (message.to ?? from) - from));
+        become(watching ? { is: 'watching', taken: false } : { is: 'own' });
         break;
       }
       case 'taken':
         mode = 'watch';
-        taken = true;
-        become({ is: 'watching', taken });
+        become({ is: 'watching', taken: true });
         break;
       case 'size':
         if (state.is === 'watching') sized(message);
@@ -153,12 +144,14 @@ export function createLink(deps: LinkDeps) {
     if (clock.now() - openedAt > HELD) attempts = 0;
     const ending = ENDINGS[code];
     if (ending !== undefined) become({ is: 'ended', how: ending.how, said: reason || ending.said });
-    else if (code === 4001) void unopened(reason);
+    else if (code === 4009) {
+      mode = 'watch';
+      become({ is: 'watching', taken: true });
+    } else if (code === 4001) void unopened();
     else wait(code === 1001 ? 'restarting' : 'lost');
   }
 
-  /** @param refusal what the gateway said of the credential, if it did */
-  async function unopened(refusal = ''): Promise<void> {
+  async function unopened(): Promise<void> {
     const asked = await deps.look();
     if (closed || socket !== null || state.is === 'ended') return;
     if (asked === 401)
@@ -167,7 +160,6 @@ export function createLink(deps: LinkDeps) {
       become({ is: 'ended', how: 'refused', said: 'You may not use this terminal any more.' });
     else if (asked === 404)
       become({ is: 'ended', how: 'gone', said: 'This terminal is no longer there: its shell has ended.' });
-    else if (refusal !== '') become({ is: 'ended', how: 'refused', said: refusal });
     else wait('lost');
   }
 
@@ -215,23 +207,18 @@ export function createLink(deps: LinkDeps) {
     },
     /** Does not wait for the next attempt. */
     retry(): void {
-      if (state.is !== 'waiting') return;
+      if (state.is !== 'waiting' || state.why === 'behind') return;
       attempts = 0;
       connect();
     },
-    /** Asks for no more output, or for more again: a page cannot stop reading by itself. */
-    flow(on: boolean): void {
-      if (state.is === 'own' || state.is === 'watching')
-        socket?.send(JSON.stringify({ type: on ? 'resume' : 'pause' }));
-    },
-    /** The browser has no network: nothing is to be tried until it has. */
-    offline(): void {
+    /** Lets go until `goOn`. Output goes on meanwhile, and what the gateway does not keep of it will be said to be gone. */
+    pause(why: 'behind' | 'offline'): void {
       if (state.is === 'ended' || closed) return;
       drop();
-      become({ is: 'waiting', why: 'offline', until: null });
+      become({ is: 'waiting', why, until: null });
     },
-    online(): void {
-      if (state.is !== 'waiting') return;
+    goOn(): void {
+      if (state.is !== 'waiting' || state.until !== null) return;
       attempts = 0;
       connect();
     },
@@ -247,8 +234,6 @@ interface Message {
   type?: string;
   mode?: string;
   from?: number;
-  /** Number of the byte after the last that was printed before. */
-  to?: number;
   lost?: number;
   cols?: number | null;
   rows?: number | null;

@@ -1,0 +1,87 @@
+/**
+ * `npm run faults`: the faults of the tunnel tests at full size: 100 kills under 64 callers and 100,000 calls, 100,000 calls with the same ids, a slow
+ * reader beside fast ones, and a network that swallows everything, in real time. Some minutes; says what it does, and ends by itself, with
+ * exit code 1 where something did not hold.
+ *
+ * `npm run faults -- --kills 20 --calls 20000` for less.
+ */
+import { parseArgs } from 'node:util';
+import { createCalls } from '../packages/server/test/fixtures/faults-calls.ts';
+import { startHouse } from '../packages/server/test/fixtures/faults-house.ts';
+import { faultsIn, kills, quantile, tallied } from '../packages/server/test/fixtures/faults-kills.ts';
+import { sameIds } from '../packages/server/test/fixtures/faults-same-ids.ts';
+import { slowReader } from '../packages/server/test/fixtures/faults-slow-reader.ts';
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '100' },
+    calls: { type: 'string', default: '100000' },
+    only: { type: 'string', default: 'kills,ids,slow,hole' },
+  },
+});
+const size = { kills: Number(values.kills), calls: Number(values.calls) };
+const faults: string[] = [];
+const say = (text: string) => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`);
+const MB = 2 ** 20;
+
+/** Runs one part with what it opened, and closes that. */
+async function part(name: string, run: (t: { after(close: () => unknown): void }) => Promise<void>) {
+  if (!values.only.split(',').includes(name)) return;
+  const opened: (() => unknown)[] = [];
+  try {
+    await run({ after: close => void opened.push(close) });
+  } catch (error) {
+    faults.push(`${name}: ${(error as Error).stack}`);
+  }
+  for (const close of opened.reverse()) await close();
+}
+
+await part('kills', async t => {
+  const report = await kills(t, size, say);
+  faults.push(...faultsIn(report, size.calls));
+  for (const [ending, count] of Object.entries(tallied(report.endings))) say(`${count} × ${ending}`);
+  for (const what of new Set(report.reconnects.map(reconnect => reconnect.what))) {
+    const took = report.reconnects.filter(reconnect => reconnect.what === what).map(one => one.took);
+    say(
+      `after ${what}: back p50 ${quantile(took, 0.5).toFixed()} ms, most ${Math.max(...took).toFixed()} ms`,
+    );
+  }
+  const took = report.reconnects.map(reconnect => reconnect.took);
+  say(`back p50 ${quantile(took, 0.5).toFixed()} ms, p99 ${quantile(took, 0.99).toFixed()} ms`);
+});
+
+await part('ids', async t => void faults.push(...(await sameIds(t, size.calls, say))));
+
+await part('slow', async t => {
+  const { alone, beside, slow, large, grown } = await slowReader(t, Math.min(size.calls, 30_000), say);
+  say(
+    `others' p99 × ${(beside / alone).toFixed(2)}; ${slow} bytes to the slow one, ${large / MB} MiB of results`,
+  );
+  if (grown !== null)
+    say(
+      `${(grown.gateway / MB).toFixed()} MB more in the gateway, ${(grown.agent / MB).toFixed()} MB in the agent`,
+    );
+});
+
+await part('hole', async t => {
+  const house = await startHouse(t);
+  const { byHttp, close } = createCalls({ ...house, patience: 60_000 });
+  t.after(close);
+  await byHttp('before');
+  house.network.freeze();
+  const begun = performance.now();
+  const ending = await byHttp('lost');
+  say(`the gateway noticed after ${seconds(begun)}: ${ending.how} "${'said' in ending ? ending.said : ''}"`);
+  await house.agent().says(/nothing was heard of the gateway/);
+  say(`the agent noticed after ${seconds(begun)}`);
+  if (ending.how !== 'refused' || performance.now() - begun > 31_000)
+    faults.push('the hole was not noticed in time');
+  house.network.thaw();
+  await house.agent().says(/connected {2}tool[\s\S]*connected {2}tool/);
+  say(`and was back after ${seconds(begun)}`);
+});
+
+const seconds = (from: number) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+for (const fault of faults.slice(0, 50)) console.log(`FAULT ${fault}`);
+console.log(faults.length === 0 ? 'everything held' : `${faults.length} faults`);
+process.exitCode = faults.length === 0 ? 0 : 1;
