@@ -5,10 +5,11 @@ import { may } from './access/access.ts';
 import type { Call } from './forward/call.ts';
 import type { DataPlaneRoute } from './http/server.ts';
 import type { UpgradeRoute } from './http/upgrades.ts';
-import { credentialsOf } from './identity/credentials.ts';
+import { type Credentials, credentialsWith } from './identity/credentials.ts';
 import type { Db } from './platform/db/db.ts';
 import type { AppError } from './platform/errors.ts';
 import type { Metrics } from './platform/metrics.ts';
+import type { SocketWay } from './terms/socket-way.ts';
 import type { Transport } from './terms/transport.ts';
 import type { Upstream } from './terms/upstream.ts';
 import { fallbackRoute } from './tunnels/fallback.ts';
@@ -30,6 +31,7 @@ export interface JoinedTunnels {
   /** Upstreams and tunnels as one; an upstream goes before a tunnel of its name. */
   readonly destinations: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
   transportTo(upstream: Upstream): Transport;
+  socketTo(upstream: Upstream): SocketWay;
   readonly upgrades: readonly UpgradeRoute[];
   readonly routes: readonly FastifyPluginAsyncZod[];
   readonly fallback: DataPlaneRoute;
@@ -40,11 +42,9 @@ export interface JoinedTunnels {
 export function joinTunnels(
   deps: Omit<TunnelsDeps, 'store' | 'identity' | 'taken' | 'open'> & {
     db: Db;
-    authenticate(
-      credentials: ReturnType<typeof credentialsOf>,
-    ): ReturnType<TunnelsDeps['identity']['authenticate']>;
+    authenticate(credentials: Credentials): ReturnType<TunnelsDeps['identity']['authenticate']>;
     upstreams: JoinedTunnels['destinations'];
-    ways: { to(upstream: Upstream): Transport };
+    ways: { to(upstream: Upstream): Transport; socketTo(upstream: Upstream): SocketWay };
     metrics: Metrics;
     answerProblem(call: Call, error: AppError): void;
     users: { labels(ids: readonly string[]): Promise<ReadonlyMap<string, string>> };
@@ -57,7 +57,7 @@ export function joinTunnels(
     store: createTunnelStore(db, deps.runtime),
     identity: {
       authenticate: (request: IncomingMessage, bearer?: string) =>
-        deps.authenticate(shownBy(request, bearer)),
+        deps.authenticate(credentialsWith(request, bearer)),
     },
     taken: id => upstreams.find(id) !== undefined,
     open: metrics.gauge('sallyport_tunnels', 'Connections of agents.'),
@@ -74,6 +74,7 @@ export function joinTunnels(
       failing: { of: id => tunnels.failing(id) ?? failing.of(id) },
     }),
     transportTo: upstream => tunnels.transportTo(upstream) ?? ways.to(upstream),
+    socketTo: ways.socketTo,
     upgrades: [
       { prefix: TUNNEL_PATH, upgrade: tunnels.upgrade },
       ...FOREIGN_PATHS.map(prefix => ({ prefix, upgrade: tunnels.foreign.upgrade })),
@@ -81,11 +82,4 @@ export function joinTunnels(
     routes: [tunnelRoutes({ ...deps, ...tunnels, may }), foreignRoutes({ ...deps, agents: tunnels.foreign })],
     fallback: fallbackRoute<Call>(tunnels.fallback, deps.answerProblem),
   };
-}
-
-/** A token that stood in the query counts as the header it stands for. */
-function shownBy(request: IncomingMessage, bearer: string | undefined): ReturnType<typeof credentialsOf> {
-  const shown = credentialsOf(request);
-  if (bearer === undefined) return shown;
-  return { ...shown, headers: { ...shown.headers, authorization: `Bearer ${bearer}` } };
 }

@@ -1,28 +1,23 @@
-import { writeSync } from 'node:fs';
 import manifest from '../package.json' with { type: 'json' };
 import { may } from './access/access.ts';
 import { joinCheck } from './app-check.ts';
 import { joinIdentity } from './app-identity.ts';
 import { joinMcp } from './app-mcp.ts';
+import { joinRecords } from './app-records.ts';
 import { joinSignIn } from './app-sign-in.ts';
 import { joinTerminals } from './app-terminals.ts';
 import { joinTunnels } from './app-tunnels.ts';
 import { type AuditTrail, createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
-import { createCredentialUses } from './audit/credential-use.ts';
 import { purgeAudit } from './audit/retention.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
 import { createEntryReader } from './config/entries.ts';
 import type { Config } from './config/types.ts';
-import { createCallMetrics } from './forward/call-metrics.ts';
-import { createFailing } from './forward/failing.ts';
 import { createForward } from './forward/forward.ts';
-import type { Outcome } from './forward/outcome.ts';
 import { returnRoutes } from './forward/return-routes.ts';
 import { forwardRoutes } from './forward/routes.ts';
 import { createWays } from './forward/ways.ts';
-import { createAccessLog } from './http/access-log.ts';
 import { createAnswers } from './http/answers.ts';
 import { createApi } from './http/api.ts';
 import { checkProvider } from './http/checks.ts';
@@ -68,7 +63,6 @@ import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import { watchProcess } from './platform/process-metrics.ts';
 import type { Runtime } from './platform/runtime.ts';
-import { openTracing } from './platform/trace/tracing.ts';
 import { upstreamAdminRoutes } from './upstreams/admin-routes.ts';
 import { createProbe } from './upstreams/probe.ts';
 import { upstreamRoutes } from './upstreams/routes.ts';
@@ -136,9 +130,11 @@ export async function createApp(deps: {
   const lookups = createLookups();
   const auditStore = createAuditStore(db);
   const audit = opening.use(createAudit({ store: auditStore, bus, metrics, runtime, log }));
-  const counting = { store: auditStore, bus, runtime, log };
-  const uses = opening.use(createCredentialUses({ ...counting, action: 'credential.use' }));
-  const releases = opening.use(createCredentialUses({ ...counting, action: 'token.release' }));
+  const { version } = manifest;
+  const records = opening.use(
+    joinRecords({ config, version, store: auditStore, metrics, bus, runtime, log }),
+  );
+  const { failing } = records;
   const fetch = opening.use(
     createGuardedFetch({ insecureHttp: config.insecureHttp, privateAddresses: true }),
   );
@@ -240,18 +236,7 @@ export async function createApp(deps: {
   /** Where a session is made, and so is not there yet to be guarded. */
   const refuseCrossSite = (request: Parameters<typeof guard>[1]) => guard({ proof: 'anonymous' }, request);
   const answers = createAnswers(log);
-  const accessLog = opening.use(createAccessLog({ write: lines => void writeSync(2, lines), runtime }));
-  const callMetrics = createCallMetrics(metrics);
-  const logsCalls = log.isLevelEnabled('info');
-  const failing = createFailing({
-    runtime,
-    changed: upstreamId => bus.publish({ topic: 'upstream-turned', upstreamId }),
-  });
   const ways = opening.use(createWays({ configured: config.upstreams, upstreams, bus }));
-  const tracing =
-    config.otlp === null
-      ? null
-      : opening.use(openTracing({ ...config.otlp, version: manifest.version }, { metrics, runtime, log }));
   const shared = { vault, publicUrl, addressOf, metrics, bus, audit, runtime, log };
   const joined = joinTunnels({
     ...shared,
@@ -269,12 +254,6 @@ export async function createApp(deps: {
   });
   const { tunnels, destinations, transportTo, upgrades } = joined;
   opening.use(tunnels);
-  const recordCall = (outcome: Outcome) => {
-    callMetrics.record(outcome);
-    failing.record(outcome);
-    uses.count(outcome);
-    if (logsCalls) accessLog.record(outcome);
-  };
   const forward = createForward({
     identity: { authenticate },
     upstreams: destinations,
@@ -284,9 +263,9 @@ export async function createApp(deps: {
     transportTo,
     bus,
     addressOf,
-    trace: tracing === null ? null : tracing.start,
+    trace: records.trace,
     runtime,
-    record: recordCall,
+    record: records.call,
   });
 
   watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
@@ -297,10 +276,7 @@ export async function createApp(deps: {
     identity,
     may,
     upstreams,
-    record(outcome: Outcome) {
-      releases.count(outcome);
-      if (logsCalls) accessLog.record(outcome);
-    },
+    record: records.check,
     answerProblem: answers.problem,
   });
 
@@ -339,7 +315,7 @@ export async function createApp(deps: {
     ),
     log,
     requestId,
-    document: { publicUrl, version: manifest.version, cookie: sessionCookie(publicUrl).name },
+    document: { publicUrl, version, cookie: sessionCookie(publicUrl).name },
     plugins: [
       pages,
       events.routes,
@@ -355,7 +331,7 @@ export async function createApp(deps: {
         sessions,
         gateway: {
           name: 'Sallyport',
-          version: manifest.version,
+          version,
           publicUrl,
           localAccounts: config.localAccounts,
         },
@@ -407,6 +383,9 @@ export async function createApp(deps: {
     ...joined.health(failing),
     db,
     may,
+    authenticate,
+    guard,
+    standing,
     forward,
     answerProblem: answers.problem,
     answerJson: answers.json,
@@ -426,15 +405,15 @@ export async function createApp(deps: {
         may,
         transportTo: ways.to,
         named: destinations,
-        used: uses.count,
-        record: recordCall,
+        used: records.uses.count,
+        record: records.call,
         timeout: 3_000,
         answerProblem: answers.problem,
         answerOpenai: answers.openai,
         answerJson: answers.json,
       }),
     ],
-    upgrades,
+    upgrades: [...upgrades, ...terminals.upgrades],
     api,
     guardHost: createHostGuard({ publicUrl, allowedHosts: config.allowedHosts, port: () => port }),
     answerProblem: answers.problem,
@@ -463,7 +442,7 @@ export async function createApp(deps: {
       await tunnels.start();
       const chore = (ms: number, name: string, ...work: (() => Promise<unknown>)[]) =>
         open.use(every(ms, name, () => Promise.all(work.map(act => act())), { runtime, log }));
-      open.use(watchProcess(metrics, manifest.version));
+      open.use(watchProcess(metrics, version));
       open.use(startSweep({ store: grants, refreshDue: vault.refreshDue, runtime, log }));
       const audited = () => purgeAudit(config.auditRetention, { store: auditStore, runtime });
       const unused = () => vault.purge(UNUSED);
@@ -482,6 +461,8 @@ export async function createApp(deps: {
       open.use(server);
       // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.
       open.use(events);
+      open.use(terminals);
+      terminals.start();
       open.defer(() => server.stop());
       port = await server.listen(config.listen);
       const { host } = config.listen;

@@ -11,6 +11,7 @@ import { AgentLoginPage } from './pages/agent-login/agent-login-page.tsx';
 import { HomePage } from './pages/home/home-page.tsx';
 import { InvitePage } from './pages/sign-in/invite-page.tsx';
 import { SignInPage } from './pages/sign-in/sign-in-page.tsx';
+import { TOOLS_PATH, ToolsPage } from './pages/tools/tools-page.tsx';
 import { TunnelsPage } from './pages/tunnels/tunnels-page.tsx';
 import { usePath } from './router/router.tsx';
 import { SignedIn, useMe } from './session/me.tsx';
@@ -60,7 +61,7 @@ function route(path: string): ReactNode {
 
 function SignedInPage({ path }: { path: string }) {
   const me = useMe();
-  const found = PAGES[path];
+  const found = path.startsWith(TOOLS_PATH) ? { page: ToolsPage } : PAGES[path];
   if (found === undefined) {
     return (
       <Page title="Not found">

@@ -16,6 +16,13 @@ export const credentialsOf = (request: IncomingMessage): Credentials => ({
   remoteAddress: request.socket.remoteAddress,
 });
 
+/** A token that stood elsewhere (in the query, in a first message) counts as the header it stands for. */
+export function credentialsWith(request: IncomingMessage, bearer: string | undefined): Credentials {
+  const shown = credentialsOf(request);
+  if (bearer === undefined) return shown;
+  return { ...shown, headers: { ...shown.headers, authorization: `Bearer ${bearer}` } };
+}
+
 /** @param name lower case */
 export function countHeader(request: Credentials, name: string): number {
   const { rawHeaders } = request;

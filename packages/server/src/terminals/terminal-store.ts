@@ -94,6 +94,30 @@ export function createTerminalStore(db: Db) {
       return row !== undefined;
     },
 
+    /** Somebody is attached to each of these, in this process. */
+    async touch(terminals: readonly Pick<Terminal, 'upstreamId' | 'id'>[]): Promise<void> {
+      for (const { upstreamId, id } of terminals)
+        await db
+          .updateTable('terminals')
+          .set({ seen_at: dbNow })
+          .where('upstream_id', '=', upstreamId)
+          .where('terminal_id', '=', id)
+          .execute();
+    },
+
+    /** Those that nobody was attached to for so long, milliseconds, and for how long exactly; the longest first. */
+    async idle(least: number): Promise<(Terminal & { readonly idle: number })[]> {
+      const rows = await db
+        .selectFrom('terminals')
+        .select(COLUMNS)
+        .select(eb => eb(dbNow, '-', eb.ref('seen_at')).as('idle'))
+        .where(eb => eb('seen_at', '<=', eb(dbNow, '-', least)))
+        .orderBy('seen_at')
+        .limit(100)
+        .execute();
+      return rows.map(row => ({ ...toTerminal(row), idle: Number(row.idle) }));
+    },
+
     async remove(upstreamId: string, id: string): Promise<void> {
       await db
         .deleteFrom('terminals')

@@ -1,4 +1,10 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from 'react';
+import {
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+  useId,
+} from 'react';
 import './field.css';
 
 /** A label, its control, and a sentence that helps. */
@@ -34,6 +40,31 @@ export function TextField({
   return (
     <Field label={label} help={help}>
       {ids => <input className="control" autoComplete="off" spellCheck={false} {...ids} {...rest} />}
+    </Field>
+  );
+}
+
+/** Text of several lines: it grows with what is written. */
+export function TextArea({
+  label,
+  help,
+  code = false,
+  ...rest
+}: { label: string; help?: ReactNode; code?: boolean } & Omit<
+  TextareaHTMLAttributes<HTMLTextAreaElement>,
+  'id' | 'className'
+>) {
+  return (
+    <Field label={label} help={help}>
+      {ids => (
+        <textarea
+          className={code ? 'control area mono' : 'control area'}
+          autoComplete="off"
+          spellCheck={false}
+          {...ids}
+          {...rest}
+        />
+      )}
     </Field>
   );
 }

@@ -4,6 +4,7 @@ import { Course, type Fact } from '../../design/course.tsx';
 import { Mark, Tag, type Tone } from '../../design/mark.tsx';
 import { Moment } from '../../design/time.tsx';
 import { KIND_NAMES } from '../../design/words.ts';
+import { Link } from '../../router/router.tsx';
 import { MyTerminals } from './my-terminals.tsx';
 import { Snippets } from './snippets.tsx';
 import { StartTerminal } from './start-terminal.tsx';
@@ -46,6 +47,11 @@ export function UpstreamCourse({ upstream }: { upstream: HomeUpstream }) {
     >
       {upstream.kind === 'terminal' && <MyTerminals upstream={upstream.id} />}
       {upstream.detail !== null && upstream.state !== 'ready' && <p className="small">{upstream.detail}</p>}
+      {upstream.kind === 'mcp' && upstream.state === 'ready' && (
+        <p>
+          <Link to={`/tools/${upstream.id}`}>Try its tools</Link>
+        </p>
+      )}
       {upstream.state !== 'denied' && (
         <details className="use">
           <summary>How to use {upstream.name}</summary>

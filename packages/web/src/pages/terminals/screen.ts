@@ -6,8 +6,8 @@ import { WebglAddon } from '@xterm/addon-webgl';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import './screen.css';
+import { createLawfulStyles } from './lawful-styles.ts';
 import { currentLook, onLook, PALETTES, themeShown } from './look.ts';
-import { createStyledDocument } from './styled-document.ts';
 
 const FONT = '"Atkinson Hyperlegible Mono Variable", ui-monospace, "SFMono-Regular", Menlo, monospace';
 const FACES = ['15px', 'bold 15px', 'italic 15px'];
@@ -25,7 +25,7 @@ export interface ScreenDeps {
  * addresses, each shown before it is followed; no escape sequence reads or writes the clipboard, moves the window or reads its title.
  */
 export function createScreen(deps: ScreenDeps) {
-  const styled = createStyledDocument(document);
+  const styles = createLawfulStyles(document);
   const follow = (_event: MouseEvent, address: string) => {
     if (/^https?:\/\//i.test(address)) window.open(address, '_blank', 'noopener,noreferrer');
   };
@@ -35,7 +35,6 @@ export function createScreen(deps: ScreenDeps) {
   };
   const term = new Terminal({
     allowProposedApi: true,
-    documentOverride: styled.document,
     fontFamily: FONT,
     lineHeight: 1.05,
     scrollback: KEPT_LINES,
@@ -76,9 +75,9 @@ export function createScreen(deps: ScreenDeps) {
       host.append(box);
       if (opened) return;
       opened = true;
-      styled.during(() => term.open(box));
+      styles.during(() => term.open(box));
       term.textarea?.setAttribute('aria-label', deps.label);
-      drawByWebgl(term);
+      drawByWebgl(term, styles);
     },
     unmount(): void {
       box.remove();
@@ -106,7 +105,7 @@ export function createScreen(deps: ScreenDeps) {
     dispose(): void {
       stopLook();
       term.dispose();
-      styled.dispose();
+      styles.dispose();
       box.remove();
     },
   };
@@ -115,10 +114,10 @@ export function createScreen(deps: ScreenDeps) {
 export type Screen = ReturnType<typeof createScreen>;
 
 /** Where WebGL is missing, or the system takes it away, xterm's own DOM renderer draws. */
-function drawByWebgl(term: Terminal): void {
+function drawByWebgl(term: Terminal, styles: ReturnType<typeof createLawfulStyles>): void {
   try {
     const webgl = new WebglAddon();
-    webgl.onContextLoss(() => webgl.dispose());
+    webgl.onContextLoss(() => styles.during(() => webgl.dispose()));
     term.loadAddon(webgl);
   } catch {
     // No WebGL here: nothing to do, the DOM renderer is at work already.

@@ -21,8 +21,6 @@ export interface SessionView {
 }
 
 const SETTLED = 80;
-/** What the gateway kept arrives within this; queries in it were answered long ago. */
-const REPLAY = 400;
 /** Answers of a terminal to queries: attributes, cursor position, modes, settings, colours. No key types these. */
 const ANSWER = /^\x1b(?:\[[?>=]?[\d;]*(?:[cnR]|\$y)|[\]P])/;
 
@@ -47,7 +45,9 @@ export function createSession(
   };
   let paste: AbortController | null = null;
   let settle: ReturnType<typeof setTimeout> | undefined;
-  let replaying = !options.fresh;
+  /** Queries in what was printed before this window came were answered then; a second answer would be typed into the shell. */
+  let answering = options.fresh;
+  let replayBytes = 0;
 
   const change = (next: Partial<SessionView>) => {
     view = { ...view, ...next };
@@ -60,8 +60,8 @@ export function createSession(
   const { term } = screen;
   const feed = createFeed({
     write: (bytes, drawn) => term.write(bytes, drawn),
-    onBehind: () => link.pause('behind'),
-    onCaughtUp: () => link.goOn(),
+    onFull: full => link.flow(!full),
+    unseen: () => document.hidden,
   });
   const { protocol, host } = location;
   const link = createLink({
@@ -78,9 +78,19 @@ export function createSession(
       term.options.disableStdin = state.is !== 'own';
       change({ state });
       if (state.is === 'own') sized();
-      if (state.is === 'own' || state.is === 'watching') replayed();
     },
-    onOutput: feed.push,
+    onAttached(kept) {
+      if (feed.full) link.flow(false);
+      replayBytes = answering ? 0 : kept;
+      answering = replayBytes === 0;
+    },
+    onOutput(bytes) {
+      feed.push(bytes);
+      if (replayBytes <= 0) return;
+      replayBytes -= bytes.byteLength;
+      if (replayBytes <= 0) feed.after(() => (answering = true));
+    },
+    onAnew: () => feed.after(() => term.reset()),
     onGap(bytes, again) {
       const words = again ? `${sizeWords(bytes)} of output were not kept` : 'earlier output was not kept';
       // CAN ends an escape sequence that the gap has cut through.
@@ -91,10 +101,6 @@ export function createSession(
       change({ size: `${cols} × ${rows}` });
     },
   });
-
-  function replayed(): void {
-    if (replaying) setTimeout(() => term.write('', () => (replaying = false)), REPLAY);
-  }
 
   /** Fits the screen to its place, and tells the shell; a watcher keeps the size of whoever types. */
   function sized(): void {
@@ -110,7 +116,7 @@ export function createSession(
   }
 
   term.onData(data => {
-    if (replaying && ANSWER.test(data)) return;
+    if (!answering && ANSWER.test(data)) return;
     const keys = view.ctrl ? controlOf(data) : data;
     if (view.ctrl) change({ ctrl: false });
     link.type(utf8.encode(keys));
@@ -119,8 +125,8 @@ export function createSession(
   term.onBinary(data => void link.type(Uint8Array.from(data, char => char.charCodeAt(0))));
   term.onTitleChange(title => change({ title: titleWords(title) }));
 
-  const away = () => link.pause('offline');
-  const back = () => link.goOn();
+  const away = () => link.offline();
+  const back = () => link.online();
   addEventListener('offline', away);
   addEventListener('online', back);
   const stopLook = onLook(sizedSoon);
@@ -134,8 +140,15 @@ export function createSession(
       return () => listeners.delete(listener);
     },
     connect: (mode: Mode): void => link.connect(mode),
-    take: (): void => link.take(),
-    retry: (): void => link.retry(),
+    /** The keyboard is wanted, and so the focus as well. */
+    take(): void {
+      link.take();
+      term.focus();
+    },
+    retry(): void {
+      link.retry();
+      term.focus();
+    },
     sizedSoon,
     async mount(place: HTMLElement): Promise<void> {
       await screen.mount(place);

@@ -18,7 +18,10 @@ export function StateBanner(props: { session: Session; state: LinkState; onClose
     return (
       <div className="terminal-banner">
         <p>{state.said}</p>
-        <Button onClick={props.onClosed}>Close the tab</Button>
+        <span className="terminal-ways">
+          {state.how === 'refused' && <Button onClick={session.take}>Try again</Button>}
+          <Button onClick={props.onClosed}>Close the tab</Button>
+        </span>
       </div>
     );
   }

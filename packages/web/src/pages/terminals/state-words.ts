@@ -15,7 +15,6 @@ export function stateWords(state: LinkState): string {
       return {
         lost: 'Connection lost',
         restarting: 'The gateway is restarting',
-        behind: 'Drawing what came too fast',
         offline: 'You are offline',
       }[state.why];
   }

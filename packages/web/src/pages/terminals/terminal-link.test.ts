@@ -8,6 +8,7 @@ function openLine(look: () => number = () => 200) {
   const states: LinkState[] = [];
   const gaps: [number, boolean][] = [];
   const sizes: string[] = [];
+  const kept: number[] = [];
   let output = '';
   let now = 0;
   let timers: { at: number; work: () => void }[] = [];
@@ -39,12 +40,15 @@ function openLine(look: () => number = () => 200) {
     onState: state => states.push(state),
     onOutput: bytes => (output += new TextDecoder().decode(bytes)),
     onGap: (bytes, again) => gaps.push([bytes, again]),
+    onAttached: bytes => kept.push(bytes),
+    onAnew: () => (output = ''),
     onSize: (cols, rows) => sizes.push(`${cols}x${rows}`),
   });
   const socket = () => sockets.at(-1)!;
   return {
     link,
     gaps,
+    kept,
     sizes,
     states,
     sockets,
@@ -162,6 +166,7 @@ for (const [code, how] of [
   [4004, 'gone'],
   [4003, 'refused'],
   [4008, 'limit'],
+  [4009, 'refused'],
 ] as const) {
   test(`after close code ${code} it is over: ${how}`, async () => {
     const line = openLine();
@@ -198,14 +203,27 @@ for (const [status, how] of [
   });
 }
 
-test('a window that is behind lets go of the line, and asks for the rest when it has caught up', () => {
+test('a browser without a network tries again as soon as it has one', () => {
   const line = openLine();
   line.link.connect('take');
   line.attaches('own', 0);
   line.prints('12345');
-  line.link.pause('behind');
-  line.link.retry();
-  assert.equal(line.sockets.length, 1);
-  line.link.goOn();
+  line.link.offline();
+  assert.deepEqual(line.link.state, { is: 'waiting', why: 'offline', until: null });
+  line.link.online();
   assert.equal(queryOf(line.sockets[1]!)['from'], '5');
+});
+
+test('a shell that is another under the same name is shown anew', () => {
+  const line = openLine();
+  line.link.connect('take');
+  line.attaches('own', 0);
+  line.prints('the old one');
+  line.link.offline();
+  line.link.online();
+  line.opens();
+  line.says({ type: 'attached', mode: 'own', from: 0, to: 3, lost: 0, cols: null, rows: null });
+  line.prints('new');
+  assert.equal(line.output(), 'new');
+  assert.deepEqual(line.kept, [0, 3]);
 });

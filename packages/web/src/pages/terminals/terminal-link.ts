@@ -9,8 +9,7 @@ export type LinkState =
   | { readonly is: 'waiting'; readonly why: Why; readonly until: number | null }
   | { readonly is: 'ended'; readonly how: Ending; readonly said: string };
 
-/** `behind`: output came faster than it can be drawn; the line is let go until that is done. */
-export type Why = 'lost' | 'restarting' | 'behind' | 'offline';
+export type Why = 'lost' | 'restarting' | 'offline';
 /** `exited`: the shell ended. `gone`: it cannot be reached any more. `limit`: idle or open for too long. */
 export type Ending = 'exited' | 'gone' | 'refused' | 'limit' | 'signed-out';
 
@@ -32,9 +31,13 @@ export interface LinkDeps {
   /** 0 to 1, spreads the attempts of many windows. */
   readonly random: () => number;
   readonly onState: (state: LinkState) => void;
+  /** Attached, for the first time or again. @param kept so many bytes come now that were printed before, and may have been seen by others */
+  readonly onAttached: (kept: number) => void;
   readonly onOutput: (bytes: Uint8Array) => void;
   /** So many bytes of output are gone for good. `again` is false where the terminal is seen for the first time. */
   readonly onGap: (bytes: number, again: boolean) => void;
+  /** The same terminal, and yet another shell: its count of output began anew. */
+  readonly onAnew: () => void;
   /** The size that another window has given to the terminal. */
   readonly onSize: (cols: number, rows: number) => void;
 }
@@ -51,6 +54,7 @@ const ENDINGS: Record<number, { how: Ending; said: string }> = {
   1011: { how: 'gone', said: 'The terminal server is gone.' },
   4003: { how: 'refused', said: 'You may not use this terminal any more.' },
   4004: { how: 'gone', said: 'This terminal is no longer there.' },
+  4009: { how: 'refused', said: 'Too many windows show this terminal.' },
   4008: { how: 'limit', said: 'It was open, or idle, for too long.' },
 };
 const FIRST_WAIT = 400;
@@ -71,6 +75,7 @@ export function createLink(deps: LinkDeps) {
   /** Bytes of output since the terminal began that this window has; null before the first attachment. */
   let have: number | null = null;
   let mode: Mode = 'take';
+  let taken = false;
   let openedAt = 0;
   let closed = false;
 
@@ -114,18 +119,22 @@ export function createLink(deps: LinkDeps) {
     const message = parse(text);
     switch (message?.type) {
       case 'attached': {
-        const again = have !== null;
-        have = message.from ?? 0;
-        if ((message.lost ?? 0) > 0) deps.onGap(message.lost!, again);
+        const from = message.from ?? 0;
+        if (have !== null && from < have) deps.onAnew();
+        if ((message.lost ?? 0) > 0) deps.onGap(message.lost!, have !== null);
+        have = from;
         const watching = message.mode === 'watch';
         // Whoever watches has the size of whoever types.
         if (watching) sized(message);
-        become(watching ? { is: 'watching', taken: false } : { is: 'own' });
+        else taken = false;
+        become(watching ? { is: 'watching', taken } : { is: 'own' });
+        deps.onAttached(Math.max(0, (message.to ?? from) - from));
         break;
       }
       case 'taken':
         mode = 'watch';
-        become({ is: 'watching', taken: true });
+        taken = true;
+        become({ is: 'watching', taken });
         break;
       case 'size':
         if (state.is === 'watching') sized(message);
@@ -144,14 +153,12 @@ export function createLink(deps: LinkDeps) {
     if (clock.now() - openedAt > HELD) attempts = 0;
     const ending = ENDINGS[code];
     if (ending !== undefined) become({ is: 'ended', how: ending.how, said: reason || ending.said });
-    else if (code === 4009) {
-      mode = 'watch';
-      become({ is: 'watching', taken: true });
-    } else if (code === 4001) void unopened();
+    else if (code === 4001) void unopened(reason);
     else wait(code === 1001 ? 'restarting' : 'lost');
   }
 
-  async function unopened(): Promise<void> {
+  /** @param refusal what the gateway said of the credential, if it did */
+  async function unopened(refusal = ''): Promise<void> {
     const asked = await deps.look();
     if (closed || socket !== null || state.is === 'ended') return;
     if (asked === 401)
@@ -160,6 +167,7 @@ export function createLink(deps: LinkDeps) {
       become({ is: 'ended', how: 'refused', said: 'You may not use this terminal any more.' });
     else if (asked === 404)
       become({ is: 'ended', how: 'gone', said: 'This terminal is no longer there: its shell has ended.' });
+    else if (refusal !== '') become({ is: 'ended', how: 'refused', said: refusal });
     else wait('lost');
   }
 
@@ -207,18 +215,23 @@ export function createLink(deps: LinkDeps) {
     },
     /** Does not wait for the next attempt. */
     retry(): void {
-      if (state.is !== 'waiting' || state.why === 'behind') return;
+      if (state.is !== 'waiting') return;
       attempts = 0;
       connect();
     },
-    /** Lets go until `goOn`. Output goes on meanwhile, and what the gateway does not keep of it will be said to be gone. */
-    pause(why: 'behind' | 'offline'): void {
+    /** Asks for no more output, or for more again: a page cannot stop reading by itself. */
+    flow(on: boolean): void {
+      if (state.is === 'own' || state.is === 'watching')
+        socket?.send(JSON.stringify({ type: on ? 'resume' : 'pause' }));
+    },
+    /** The browser has no network: nothing is to be tried until it has. */
+    offline(): void {
       if (state.is === 'ended' || closed) return;
       drop();
-      become({ is: 'waiting', why, until: null });
+      become({ is: 'waiting', why: 'offline', until: null });
     },
-    goOn(): void {
-      if (state.is !== 'waiting' || state.until !== null) return;
+    online(): void {
+      if (state.is !== 'waiting') return;
       attempts = 0;
       connect();
     },
@@ -234,6 +247,8 @@ interface Message {
   type?: string;
   mode?: string;
   from?: number;
+  /** Number of the byte after the last that was printed before. */
+  to?: number;
   lost?: number;
   cols?: number | null;
   rows?: number | null;

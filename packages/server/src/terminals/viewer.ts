@@ -1,0 +1,193 @@
+import type { WebSocket } from 'ws';
+import type { Closing } from './closing.ts';
+import type { EarlyMessage } from './early-messages.ts';
+import type { OutputWindow } from './window.ts';
+
+/** Bytes that may be on their way to one client. */
+const ON_ITS_WAY = 256 * 1024;
+/** A text of a client that says something is short, bytes. */
+const MAX_TEXT = 4096;
+/** No screen is larger, columns or rows. */
+const MAX_SIZE = 1_000;
+
+export interface Size {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/** What a client does. */
+export interface ViewerEvents {
+  typed(viewer: Viewer, bytes: Buffer): void;
+  resized(viewer: Viewer, size: Size): void;
+  wantsKeyboard(viewer: Viewer): void;
+  /** It has got more of what was printed. */
+  progress(viewer: Viewer): void;
+  left(viewer: Viewer, code: number): void;
+}
+
+/** One window in which a terminal is shown: a client's WebSocket, and how far it has seen the output. */
+export class Viewer {
+  readonly #socket: WebSocket;
+  readonly #window: OutputWindow;
+  readonly #events: ViewerEvents;
+  readonly #now: () => number;
+  /** Whether it understands our texts, or terminals only. */
+  readonly speaks: boolean;
+  /** Number of the next byte it gets. */
+  next: number;
+  /** When it was heard of last, milliseconds. */
+  heardAt: number;
+  bytesUp = 0;
+  bytesDown = 0;
+  #held = true;
+  #early: EarlyMessage[];
+  #over = false;
+
+  constructor(
+    socket: WebSocket,
+    options: {
+      window: OutputWindow;
+      speaks: boolean;
+      from: number | null;
+      events: ViewerEvents;
+      /** What it has said already. */
+      early: EarlyMessage[];
+      now: () => number;
+    },
+  ) {
+    const { window, events, now } = options;
+    this.#socket = socket;
+    this.#window = window;
+    this.#events = events;
+    this.#now = now;
+    this.speaks = options.speaks;
+    // What a client cannot have seen yet is the count of another shell.
+    const { from } = options;
+    this.next = from === null || from > window.end ? window.start : from;
+    this.heardAt = now();
+    this.#early = options.early;
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      this.heardAt = now();
+      if (this.#held) this.#early.push({ data, binary });
+      else this.#heard({ data, binary });
+    });
+    for (const event of ['ping', 'pong'] as const)
+      socket.on(event, () => {
+        this.heardAt = now();
+      });
+    socket.on('close', (code: number) => this.#left(code));
+    socket.on('error', () => {});
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get paused(): boolean {
+    return this.#socket.isPaused;
+  }
+
+  /** Says where the output begins for this client, and that what was before it is gone. */
+  begin(mode: 'own' | 'watch', size: Size | null): void {
+    const { start } = this.#window;
+    const lost = Math.max(0, start - this.next);
+    this.next = Math.max(this.next, start);
+    const { cols, rows } = size ?? { cols: null, rows: null };
+    this.tell({ type: 'attached', mode, from: this.next, lost, cols, rows });
+  }
+
+  /** For a client that understands it. */
+  tell(message: Readonly<Record<string, unknown>>): void {
+    if (this.speaks && !this.#over) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Nothing passes, either way, until `release`: the shell is not there yet. */
+  hold(): void {
+    this.#held = true;
+    this.#socket.pause();
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#socket.resume();
+    for (const message of this.#early.splice(0)) this.#heard(message);
+  }
+
+  /** Sends on what was printed, as much as is not too much. @param gap called where some of it is gone */
+  pump(gap: () => void): void {
+    if (this.#held || this.#over) return;
+    const window = this.#window;
+    if (this.next < window.start) gap();
+    let sent = false;
+    while (this.next < window.end && this.#socket.bufferedAmount < ON_ITS_WAY) {
+      const bytes = window.read(this.next);
+      this.next += bytes.length;
+      this.bytesDown += bytes.length;
+      const isLast = this.next === window.end || this.#socket.bufferedAmount + bytes.length >= ON_ITS_WAY;
+      if (isLast) this.#socket.send(bytes, BINARY, this.#flushed);
+      else this.#socket.send(bytes, BINARY);
+      sent = true;
+    }
+    if (sent) this.#events.progress(this);
+  }
+
+  /** What it types waits. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#held || !this.#socket.isPaused) return;
+    this.heardAt = this.#now();
+    this.#socket.resume();
+  }
+
+  ping(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
+  }
+
+  close({ code, reason }: Closing): void {
+    // Its answer to the close has to be read.
+    this.#socket.resume();
+    this.#socket.close(code, reason);
+  }
+
+  /** Nobody is there any more. */
+  drop(): void {
+    this.#socket.terminate();
+  }
+
+  readonly #flushed = (): void => {
+    if (!this.#over) this.#events.progress(this);
+  };
+
+  #left(code: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.left(this, code);
+  }
+
+  #heard({ data, binary }: EarlyMessage): void {
+    if (binary) {
+      this.bytesUp += data.length;
+      this.#events.typed(this, data);
+    } else if (data.length <= MAX_TEXT) this.#said(data.toString('utf8'));
+  }
+
+  #said(text: string): void {
+    let said: { type?: unknown; cols?: unknown; rows?: unknown } | null;
+    try {
+      said = JSON.parse(text) as typeof said;
+    } catch {
+      return;
+    }
+    if (said?.type === 'take') this.#events.wantsKeyboard(this);
+    else if (said?.type === 'resize' && isSize(said.cols) && isSize(said.rows))
+      this.#events.resized(this, { cols: said.cols, rows: said.rows });
+  }
+}
+
+const BINARY = { binary: true } as const;
+
+const isSize = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SIZE;
