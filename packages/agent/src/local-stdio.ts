@@ -42,8 +42,9 @@ export function createLocalStdio(
         if (instance !== null && running.get(instance)?.program === program) running.delete(instance);
         // It was told to by the end of its stream.
         if (stream.destroyed || stream.writableEnded) return;
-        log.warn(`${served.name}: the program ended (${how})`);
-        restarts.ended(startedAt);
+        log[instance === null ? 'info' : 'warn'](`${served.name}: the program ended (${how})`);
+        // A legacy program may end at the first thing that a probe says; that is no crash.
+        if (instance !== null) restarts.ended(startedAt);
         stream.destroy(new Error('the program ended'));
       },
     });

@@ -13,6 +13,7 @@ import type { Request } from './mcp/json-rpc.ts';
 import { createLegacyPool, type Isolation } from './mcp/legacy-pool.ts';
 import { openLinesLink } from './mcp/lines-link.ts';
 import { createMcp, type McpDeps, type Visit } from './mcp/mcp.ts';
+import { createModernLines } from './mcp/modern-lines.ts';
 import { createModernOnLegacy } from './mcp/modern-on-legacy.ts';
 import { createRequestStates } from './mcp/request-state.ts';
 import { mcpRoutes } from './mcp/routes.ts';
@@ -32,7 +33,7 @@ export interface JoinMcpDeps extends Omit<BackHttpDeps, 'failureOf'>, Pick<McpDe
   forward: Forward;
   /** Servers behind tunnels that speak in lines. */
   tunnels: {
-    linesOf(upstream: Upstream): { readonly isolate: Isolation } | null;
+    linesOf(upstream: Upstream): { readonly isolate: Isolation; readonly probes: boolean } | null;
     openLines(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
   };
   log: Logger;
@@ -52,29 +53,53 @@ const SWEEP = 60_000;
 /** The MCP endpoint, all of it: what serves `/mcp/…`. */
 export function joinMcp(deps: JoinMcpDeps) {
   const { runtime, tunnels } = deps;
-  const back = createBackHttp({ ...deps, failureOf: upstreamFailure });
   const isolationOf = (upstream: Upstream) => tunnels.linesOf(upstream)?.isolate ?? null;
   const inLines = (upstream: Upstream) => tunnels.linesOf(upstream) !== null;
+  const modernLines = createModernLines({ ...deps, open: tunnels.openLines, isolationOf });
+  /** @param own of a session that wants a program for itself */
+  const backFor = (own?: string) =>
+    createBackHttp({
+      ...deps,
+      failureOf: upstreamFailure,
+      transportTo: (to, who) => (inLines(to) ? modernLines.way(who, to, own) : deps.transportTo(to, who)),
+    });
+  const back = backFor();
   const pool = createLegacyPool({
     ...deps,
     isolationOf,
+    isModern: (who, to) => eras.modern(who, to),
     open: (who, to, instance, listener) =>
       inLines(to)
         ? openLinesLink(events => tunnels.openLines(to, { instance }, events), listener)
         : openHttpLink({ back, runtime, who, to }, listener),
   });
   const sessionIds = createSessionIds(deps);
-  const eras = createEras({ ...deps, back, inLines });
+  const eras = createEras({
+    ...deps,
+    back,
+    inLines,
+    probeLine: (to, events) =>
+      tunnels.linesOf(to)?.probes === true
+        ? tunnels.openLines(to, { instance: 'probe', probe: true }, events)
+        : null,
+  });
 
   async function hold(visit: Visit, request: Request, id: string, listener: HeldListener): Promise<HeldBack> {
     const { principal: who, upstream: to } = visit;
     const declared = declaredIn(request);
     if ((await eras.of(who, to)).modern) {
       const { clientInfo } = request.params ?? {};
-      return holdOnModern(
-        { back, who, to, capabilities: modernCapabilities(declared), clientInfo },
+      const own = isolationOf(to) === 'session';
+      const held = await holdOnModern(
+        { back: own ? backFor(id) : back, who, to, capabilities: modernCapabilities(declared), clientInfo },
         listener,
       );
+      if (!own) return held;
+      const close = () => {
+        held.close();
+        modernLines.end(id);
+      };
+      return { ...held, close };
     }
     const session = await pool.session(who, to, declared, id);
     return holdOnLegacy(session, who.userId, listener, () => {
@@ -91,10 +116,12 @@ export function joinMcp(deps: JoinMcpDeps) {
     held,
     toolCalls: createToolCalls(deps),
     addressOf: deps.addressOf,
+    wayTo: ({ principal, upstream, way }) => (inLines(upstream) ? modernLines.way(principal, upstream) : way),
   });
   const sweep = async () => {
     pool.sweep();
     held.sweep();
+    modernLines.sweep();
   };
   const sweeping = every(SWEEP, 'ending MCP sessions that nobody uses', sweep, deps);
   return {
@@ -102,6 +129,7 @@ export function joinMcp(deps: JoinMcpDeps) {
     async [Symbol.asyncDispose]() {
       await sweeping[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();
+      await modernLines[Symbol.asyncDispose]();
     },
   };
 }

@@ -52,7 +52,7 @@ interface Vault {
 
 export interface BackHttpDeps {
   vault: Vault;
-  transportTo(upstream: Upstream): Transport;
+  transportTo(upstream: Upstream, who: Principal): Transport;
   /** A transport's error as one of ours. */
   failureOf(error: Error, upstream: Upstream): AppError;
 }
@@ -85,7 +85,7 @@ export function createBackHttp(deps: BackHttpDeps): BackHttp {
               );
             }
           : null;
-      transportTo(to).send(
+      transportTo(to, who).send(
         {
           method: request.method,
           path: to.url.pathname,

@@ -17,7 +17,7 @@ import {
   result,
 } from './json-rpc.ts';
 import type { Link, OpenLink } from './link.ts';
-import { CODE, isLegacyVersion, LEGACY } from './protocol.ts';
+import { CODE, isLegacyVersion, LEGACY, MODERN_ERRORS } from './protocol.ts';
 
 /** What a call at a legacy server hears of it. */
 export interface CallListener {
@@ -51,6 +51,17 @@ export interface Introduction {
 const NOBODY = 'No call is under way that this could belong to.';
 const SEVERAL =
   'Several people have calls under way, and nothing says whose this belongs to: run the agent with --isolate principal.';
+
+/** The server does not want the handshake of the legacy era. */
+export class InitializeRefused extends AppError {
+  /** As a server says that speaks the modern era alone. */
+  readonly modern: boolean;
+
+  constructor(code: number) {
+    super('upstream_failed', `The server refused initialize (${code}).`);
+    this.modern = MODERN_ERRORS.has(code);
+  }
+}
 
 /** How long a server may take for its handshake, milliseconds. */
 const HANDSHAKE = 30_000;
@@ -110,11 +121,7 @@ export class LegacyBack {
           this.answer(failure(id, { code: CODE.invalidRequest, message: 'Not initialized yet.' })),
         unasked() {},
         response: ({ result: value, error }) =>
-          value === undefined
-            ? answered.reject(
-                new AppError('upstream_failed', `The server refused initialize (${error?.code}).`),
-              )
-            : answered.resolve(value),
+          value === undefined ? answered.reject(new InitializeRefused(error!.code)) : answered.resolve(value),
         lost: error => answered.reject(error),
         owner: '',
         couldAsk: false,

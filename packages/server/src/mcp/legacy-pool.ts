@@ -4,7 +4,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Params } from './json-rpc.ts';
-import { LegacyBack } from './legacy-back.ts';
+import { InitializeRefused, LegacyBack } from './legacy-back.ts';
 import type { Link, LinkListener } from './link.ts';
 import { tooMany } from './refusal.ts';
 import { sorted } from './request-state.ts';
@@ -43,6 +43,8 @@ export function createLegacyPool(deps: {
   open(principal: Principal, upstream: Upstream, instance: string, listener: LinkListener): Link;
   /** Of a server that speaks in lines, who shares its process; null for one over HTTP. */
   isolationOf(upstream: Upstream): Isolation | null;
+  /** It said so when a session was begun. */
+  isModern(principal: Principal, upstream: Upstream): void;
   runtime: Pick<Runtime, 'monotonic'>;
   bus: Pick<Bus, 'subscribe'>;
 }): LegacyPool {
@@ -93,7 +95,9 @@ export function createLegacyPool(deps: {
     back.onClosed(() => {
       if (all.get(key) === kept) all.delete(key);
     });
-    begun.catch(() => {});
+    begun.catch((error: unknown) => {
+      if (error instanceof InitializeRefused && error.modern) deps.isModern(principal, upstream);
+    });
     return kept;
   }
 

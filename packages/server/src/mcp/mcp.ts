@@ -37,6 +37,8 @@ export interface McpDeps {
   modernOnLegacy: ModernOnLegacy;
   held: HeldSessions;
   addressOf(call: Call): string;
+  /** To a modern server; its program, where it speaks in lines. */
+  wayTo(visit: Visit): Transport;
 }
 
 /** Serves one MCP endpoint: either era at the front, whatever era stands behind it. */
@@ -92,7 +94,9 @@ export function createMcp(deps: McpDeps): Mcp {
     const era = await eras.of(principal, upstream);
     const toolCall = begin(visit, [message]);
     if (era.modern)
-      return passModern(passage(visit, [message], body, toolCall), () => eras.doubt(principal, upstream));
+      return passModern({ ...passage(visit, [message], body, toolCall), way: deps.wayTo(visit) }, () =>
+        eras.doubt(principal, upstream),
+      );
     try {
       await deps.modernOnLegacy(visit, message, toolCall);
     } catch (error) {

@@ -27,7 +27,7 @@ import { createRegistry, type Entry, type Registry } from './registry.ts';
 import { createRevocation } from './revocation.ts';
 import { createSharing, type Sharing } from './sharing.ts';
 import { StdioLine } from './stdio-line.ts';
-import type { Tally } from './tally.ts';
+import { createTally, type Tally } from './tally.ts';
 import { TunnelCall } from './tunnel-call.ts';
 import type { TunnelStore } from './tunnel-store.ts';
 import { isTunnel } from './tunnel-upstream.ts';
@@ -83,8 +83,8 @@ export interface Tunnels extends AsyncDisposable {
    * @throws AppError `upstream_unreachable` while no agent serves it, `unavailable` when its tunnel is full
    */
   openLines(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
-  /** Whether it is reached by lines, and not over HTTP; who shares its program. Null: by HTTP, or nobody serves it. */
-  linesOf(upstream: Upstream): { readonly isolate: Isolation } | null;
+  /** Whether it is reached by lines, and not over HTTP; who shares its program, and whether a throw-away one can be had. Null: by HTTP, or nobody serves it. */
+  linesOf(upstream: Upstream): { readonly isolate: Isolation; readonly probes: boolean } | null;
   /** Why calls to it would fail at present, or null. */
   failing(upstreamId: string): { readonly since: number; readonly said: string } | null;
   /** Begins to look after what the database says. */
@@ -178,12 +178,16 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       if (live.connection.full !== null) throw live.connection.full;
       if (live.lines === null) throw notConnected(upstream.id);
       const { lines, tally } = live;
-      return countedLine(heard => lines(wanted, heard), events, tally);
+      // What a throw-away program was asked is nobody's call.
+      const counts = wanted.probe === true ? createTally(runtime) : tally;
+      return countedLine(heard => lines(wanted, heard), events, counts);
     },
 
     linesOf(upstream) {
       const live = registry.find(upstream.id)?.live ?? null;
-      return live === null || live.lines === null ? null : { isolate: live.server.isolate };
+      if (live === null || live.lines === null) return null;
+      // A foreign agent has the one program that it has.
+      return { isolate: live.server.isolate, probes: live.connection instanceof Connection };
     },
 
     failing(upstreamId) {
