@@ -147,6 +147,7 @@ test('keystrokes, pastes, sizes and ends go through; a size that no screen has d
     type: 'attached',
     mode: 'own',
     from: 0,
+    to: 0,
     lost: 0,
     cols: null,
     rows: null,

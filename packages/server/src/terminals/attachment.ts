@@ -148,6 +148,7 @@ export class Attachment {
     this.#server = null;
     for (const viewer of this.viewers) {
       // What was printed last comes first.
+      viewer.goOn();
       viewer.pump(() => this.#gap(viewer));
       if (closing.code === 1000) viewer.tell({ type: 'exit' });
       viewer.close(closing);

@@ -40,6 +40,8 @@ export class Viewer {
   bytesUp = 0;
   bytesDown = 0;
   #held = true;
+  /** It has said that it has enough for now. */
+  #full = false;
   #early: EarlyMessage[];
   #over = false;
 
@@ -89,11 +91,11 @@ export class Viewer {
 
   /** Says where the output begins for this client, and that what was before it is gone. */
   begin(mode: 'own' | 'watch', size: Size | null): void {
-    const { start } = this.#window;
+    const { start, end } = this.#window;
     const lost = Math.max(0, start - this.next);
     this.next = Math.max(this.next, start);
     const { cols, rows } = size ?? { cols: null, rows: null };
-    this.tell({ type: 'attached', mode, from: this.next, lost, cols, rows });
+    this.tell({ type: 'attached', mode, from: this.next, to: end, lost, cols, rows });
   }
 
   /** For a client that understands it. */
@@ -115,7 +117,7 @@ export class Viewer {
 
   /** Sends on what was printed, as much as is not too much. @param gap called where some of it is gone */
   pump(gap: () => void): void {
-    if (this.#held || this.#over) return;
+    if (this.#held || this.#full || this.#over) return;
     const window = this.#window;
     if (this.next < window.start) gap();
     let sent = false;
@@ -129,6 +131,13 @@ export class Viewer {
       sent = true;
     }
     if (sent) this.#events.progress(this);
+  }
+
+  /** It can show more again, or has to have it now, since nothing comes after. */
+  goOn(): void {
+    if (!this.#full) return;
+    this.#full = false;
+    this.#events.progress(this);
   }
 
   /** What it types waits. */
@@ -182,6 +191,8 @@ export class Viewer {
       return;
     }
     if (said?.type === 'take') this.#events.wantsKeyboard(this);
+    else if (said?.type === 'pause') this.#full = true;
+    else if (said?.type === 'resume') this.goOn();
     else if (said?.type === 'resize' && isSize(said.cols) && isSize(said.rows))
       this.#events.resized(this, { cols: said.cols, rows: said.rows });
   }
