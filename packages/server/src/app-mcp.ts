@@ -9,6 +9,8 @@ import { holdOnModern } from './mcp/held-on-modern.ts';
 import { declaredIn } from './mcp/held-session.ts';
 import { createHeldSessions } from './mcp/held-sessions.ts';
 import { openHttpLink } from './mcp/http-link.ts';
+import { createJoined, type JoinedDeps } from './mcp/joined/joined.ts';
+import { JOINED } from './mcp/joined/joined-upstream.ts';
 import type { Request } from './mcp/json-rpc.ts';
 import { createLegacyPool, type Isolation } from './mcp/legacy-pool.ts';
 import { openLinesLink } from './mcp/lines-link.ts';
@@ -29,7 +31,10 @@ import type { LineWanted, MessageLine, MessageLineEvents } from './terms/message
 import type { Sealer } from './terms/sealer.ts';
 import type { Upstream } from './terms/upstream.ts';
 
-export interface JoinMcpDeps extends Omit<BackHttpDeps, 'failureOf'>, Pick<McpDeps, 'addressOf'> {
+export interface JoinMcpDeps
+  extends Omit<BackHttpDeps, 'failureOf'>,
+    Pick<McpDeps, 'addressOf'>,
+    Pick<JoinedDeps, 'may' | 'failing'> {
   forward: Forward;
   /** Servers behind tunnels that speak in lines. */
   tunnels: {
@@ -37,7 +42,7 @@ export interface JoinMcpDeps extends Omit<BackHttpDeps, 'failureOf'>, Pick<McpDe
     openLines(upstream: Upstream, wanted: LineWanted, events: MessageLineEvents): MessageLine;
   };
   log: Logger;
-  destinations: { find(id: string): Upstream | undefined };
+  destinations: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
   sealer: Sealer;
   audit: Audit;
   bus: Pick<Bus, 'subscribe'>;
@@ -84,8 +89,12 @@ export function joinMcp(deps: JoinMcpDeps) {
         : null,
   });
 
-  async function hold(visit: Visit, request: Request, id: string, listener: HeldListener): Promise<HeldBack> {
-    const { principal: who, upstream: to } = visit;
+  async function hold(
+    { principal: who, upstream: to }: Pick<Visit, 'principal' | 'upstream'>,
+    request: Request,
+    id: string,
+    listener: HeldListener,
+  ): Promise<HeldBack> {
     const declared = declaredIn(request);
     if ((await eras.of(who, to)).modern) {
       const { clientInfo } = request.params ?? {};
@@ -107,14 +116,21 @@ export function joinMcp(deps: JoinMcpDeps) {
     });
   }
 
-  const held = createHeldSessions({ ...deps, sessionIds, hold });
+  const toolCalls = createToolCalls(deps);
+  const joined = createJoined({ ...deps, upstreams: deps.destinations, eras, back, pool, toolCalls, hold });
+  const held = createHeldSessions({
+    ...deps,
+    sessionIds,
+    hold: (visit, ...rest) => (visit.upstream === JOINED ? joined : { hold }).hold(visit, ...rest),
+  });
   const states = createRequestStates(deps);
   const mcp = createMcp({
     modernOnLegacy: createModernOnLegacy({ pool, states, runtime }),
     eras,
     sessionIds,
     held,
-    toolCalls: createToolCalls(deps),
+    joined,
+    toolCalls,
     addressOf: deps.addressOf,
     wayTo: ({ principal, upstream, way }) => (inLines(upstream) ? modernLines.way(principal, upstream) : way),
   });
@@ -125,7 +141,7 @@ export function joinMcp(deps: JoinMcpDeps) {
   };
   const sweeping = every(SWEEP, 'ending MCP sessions that nobody uses', sweep, deps);
   return {
-    route: mcpRoutes({ ...deps, upstreams: deps.destinations, mcp, answer: deps.answerRpc }),
+    route: mcpRoutes({ ...deps, upstreams: deps.destinations, mcp, joined, answer: deps.answerRpc }),
     async [Symbol.asyncDispose]() {
       await sweeping[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();

@@ -49,6 +49,7 @@ import { signInOptionsRoutes } from './identity/sign-in-options-routes.ts';
 import { signInRoutes } from './identity/sign-in-routes.ts';
 import { userRoutes } from './identity/user-routes.ts';
 import type { UserStore } from './identity/user-store.ts';
+import { mayJoined, withJoined } from './mcp/joined/joined-upstream.ts';
 import { createBus } from './platform/bus.ts';
 import { createAddressOf } from './platform/client-address.ts';
 import { type Database, openDatabase } from './platform/db/db.ts';
@@ -256,9 +257,9 @@ export async function createApp(deps: {
   opening.use(tunnels);
   const forward = createForward({
     identity: { authenticate },
-    upstreams: destinations,
+    upstreams: withJoined(destinations),
     guard: (principal, call) => guard(principal, call.req),
-    may,
+    may: mayJoined(may),
     vault,
     transportTo,
     bus,
@@ -371,6 +372,8 @@ export async function createApp(deps: {
     joinMcp({
       ...shared,
       ...joined,
+      may,
+      failing,
       forward,
       sealer,
       answerRpc: answers.rpc,

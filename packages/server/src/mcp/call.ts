@@ -30,7 +30,7 @@ export interface Destination {
 export interface Forward {
   handle(
     call: Call,
-    find: (principal: Principal) => Destination,
+    find: (principal: Principal) => Destination | Promise<Destination>,
     surface: { readonly route: string; answer(call: Call, error: AppError): void },
   ): void;
 }

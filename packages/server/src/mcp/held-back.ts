@@ -1,4 +1,5 @@
 import type { Notification, Params, Request, Response, RpcError } from './json-rpc.ts';
+import type { Visit } from './mcp.ts';
 
 /** What a call made in a held session hears. */
 export interface HeldCall {
@@ -16,10 +17,13 @@ export interface HeldBack {
     readonly serverInfo: unknown;
     readonly instructions: unknown;
   };
-  /** @returns how to cancel it */
-  call(request: Request, call: HeldCall): (reason: string) => void;
+  /**
+   * @param visit the request that brought it, where one did
+   * @returns how to cancel it
+   */
+  call(request: Request, call: HeldCall, visit?: Visit): (reason: string) => void;
   setLevel(level: string): void;
-  subscribe(uri: string, wanted: boolean): Promise<Pick<Response, 'result' | 'error'>>;
+  subscribe(uri: string, wanted: boolean, visit?: Visit): Promise<Pick<Response, 'result' | 'error'>>;
   /** A notification of the client's that is none of the session's own. */
   notify(message: Notification): void;
   close(): void;

@@ -260,7 +260,7 @@ async function put(key: string, question: unknown, call: HeldCall) {
 }
 
 /** Without what only the modern era says. */
-function asLegacy(value: Params): Params {
+export function asLegacy(value: Params): Params {
   const { resultType: _type, ttlMs: _ttl, cacheScope: _scope, _meta, ...rest } = value;
   const meta = Object.entries(metaOf(value)).filter(([key]) => key !== META.server);
   return meta.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(meta) };

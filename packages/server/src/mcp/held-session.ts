@@ -1,7 +1,7 @@
 import { Answer } from './answer.ts';
 import { canBeAsked, isLevel } from './capabilities.ts';
 import { EventLog } from './event-log.ts';
-import type { HeldBack } from './held-back.ts';
+import type { HeldBack, HeldCall } from './held-back.ts';
 import {
   failure,
   type Id,
@@ -135,14 +135,16 @@ export class HeldSession {
       }
     } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
       const uri = String(params?.['uri']);
-      this.#back!.subscribe(uri, method === 'resources/subscribe').then(respond, failed(respond));
+      const wanted = method === 'resources/subscribe';
+      this.#back!.subscribe(uri, wanted, visit).then(respond, failed(respond));
     } else {
       this.#calls.set(id, () => {});
-      const cancel = this.#back!.call(message, {
+      const heard: HeldCall = {
         notification: one => log.push(one),
         ask: (asked, about) => this.#ask(log, asked, about),
         response: respond,
-      });
+      };
+      const cancel = this.#back!.call(message, heard, visit);
       if (this.#calls.has(id))
         this.#calls.set(id, why => {
           this.#calls.delete(id);

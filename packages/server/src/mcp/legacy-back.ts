@@ -163,16 +163,21 @@ export class LegacyBack {
   }
 
   /** One answer and no more. @throws what kept it from coming */
-  ask(method: string, params: Params): Promise<Response> {
+  ask(method: string, params: Params, signal?: AbortSignal): Promise<Response> {
     return new Promise((resolve, reject) => {
-      this.request(method, params, {
+      const id = this.request(method, params, {
         notification() {},
-        asked: ({ id }) => this.answer(failure(id, { code: CODE.refused, message: 'Nobody can be asked.' })),
+        asked: ({ id: about }) =>
+          this.answer(failure(about, { code: CODE.refused, message: 'Nobody can be asked.' })),
         unasked() {},
         response: resolve,
         lost: reject,
         owner: '',
         couldAsk: false,
+      });
+      signal?.addEventListener('abort', () => {
+        this.cancel(id, 'nobody waits for it');
+        reject(signal.reason as Error);
       });
     });
   }

@@ -6,6 +6,8 @@ import { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { Eras } from './eras.ts';
 import type { HeldSessions } from './held-sessions.ts';
+import type { Joined } from './joined/joined.ts';
+import { JOINED } from './joined/joined-upstream.ts';
 import { isRequest, type Message, type Request } from './json-rpc.ts';
 import type { ModernOnLegacy } from './modern-on-legacy.ts';
 import { checkModern, isModern } from './modern-request.ts';
@@ -36,6 +38,7 @@ export interface McpDeps {
   toolCalls: ToolCalls;
   modernOnLegacy: ModernOnLegacy;
   held: HeldSessions;
+  joined: Joined;
   addressOf(call: Call): string;
   /** To a modern server; its program, where it speaks in lines. */
   wayTo(visit: Visit): Transport;
@@ -91,6 +94,7 @@ export function createMcp(deps: McpDeps): Mcp {
   async function modern(visit: Visit, message: Message, body: Buffer): Promise<void> {
     const { call, principal, upstream } = visit;
     checkModern(call.headers, message);
+    if (upstream === JOINED) return deps.joined.modern(visit, message);
     const era = await eras.of(principal, upstream);
     const toolCall = begin(visit, [message]);
     if (era.modern)
@@ -107,8 +111,7 @@ export function createMcp(deps: McpDeps): Mcp {
 
   async function initialize(visit: Visit, message: Request, body: Buffer): Promise<void> {
     const { principal, upstream } = visit;
-    const era = await eras.of(principal, upstream);
-    if (!era.legacy) {
+    if (upstream === JOINED || !(await eras.of(principal, upstream)).legacy) {
       await deps.held.initialize(visit, message);
       return;
     }
@@ -148,6 +151,8 @@ export function createMcp(deps: McpDeps): Mcp {
     messages: readonly Message[],
   ): ToolCall | null {
     const caller = { principal, upstream, address: deps.addressOf(call) };
+    // The joined endpoint knows whose tool it is.
+    if (upstream === JOINED) return null;
     const calls = messages
       .filter(isToolCall)
       .map(request => ({ request, toolCall: toolCalls.begin(caller, request) }));

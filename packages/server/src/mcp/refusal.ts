@@ -51,6 +51,8 @@ export const unknownMethod = (id: Id | null, method: string): Refusal =>
     id,
   );
 
+export const invalidCursor = (): Refusal => bad(CODE.invalidParams, 'There is no such cursor.');
+
 /** A `requestState` that is not one of ours, or another's: as if it did not exist. */
 export const noState = (id: Id | null): Refusal =>
   new Refusal('not_found', { code: CODE.invalidParams, message: 'There is no such requestState.' }, id);

@@ -2,6 +2,9 @@ import { AppError } from '../platform/errors.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call, Destination, Forward } from './call.ts';
+import type { Joined } from './joined/joined.ts';
+import { JOINED } from './joined/joined-upstream.ts';
+import { asOwnCall, oneOfMany } from './joined/one-of-many.ts';
 import type { Mcp } from './mcp.ts';
 
 const PREFIX = '/mcp';
@@ -10,9 +13,10 @@ const ENDPOINT = /^\/mcp\/([A-Za-z0-9][A-Za-z0-9._@-]{0,99}(?:\/[A-Za-z0-9][A-Za
 /** The two endpoints of the transport of 2024-11-05, which old clients still speak. */
 const HTTP_SSE = /^(.+)\/(sse|messages)$/;
 
-/** `/mcp/{upstream}`: any MCP client, to any MCP server. */
+/** `/mcp/{upstream}`: any MCP client, to any MCP server; `/mcp`: to all of them at once. */
 export function mcpRoutes(deps: {
   mcp: Mcp;
+  joined: Pick<Joined, 'targetOf'>;
   forward: Forward;
   upstreams: { find(id: string): Upstream | undefined };
   publicUrl: URL;
@@ -20,10 +24,13 @@ export function mcpRoutes(deps: {
 }) {
   const surface = { route: '/mcp/{upstream}', answer: deps.answer };
 
-  const find = (call: Call, principal: Principal): Destination => {
+  const find = (call: Call, principal: Principal): Destination | Promise<Destination> => {
+    if (call.path === PREFIX) return findJoined(call, principal);
     const named = ENDPOINT.exec(call.path)?.[1] ?? '';
     const old = HTTP_SSE.exec(named);
     const upstream = deps.upstreams.find(named) ?? deps.upstreams.find(old?.[1] ?? '');
+    if (upstream === undefined && (named === 'sse' || named === 'messages'))
+      return toJoined(call, principal, named);
     if (upstream?.kind !== 'mcp')
       throw new AppError('not_found', 'There is no such MCP server here; the home page lists yours.');
     const pair = upstream.id === named ? null : (old![2] as 'sse' | 'messages');
@@ -33,6 +40,25 @@ export function mcpRoutes(deps: {
       via: way => deps.mcp.via({ call, principal, upstream, way, pair }),
     };
   };
+
+  const toJoined = (call: Call, principal: Principal, pair: 'sse' | 'messages' | null): Destination => ({
+    upstream: JOINED,
+    path: JOINED.url.pathname,
+    via: way => deps.mcp.via({ call, principal, upstream: JOINED, way, pair }),
+  });
+
+  /** What is for one of the servers goes to that server, as if it had come to its own endpoint: by its rules, with its credential, in its name. */
+  async function findJoined(call: Call, principal: Principal): Promise<Destination> {
+    const target = call.req.method === 'POST' ? await deps.joined.targetOf(call, principal) : null;
+    if (target === null) return toJoined(call, principal, null);
+    const { upstream } = target;
+    const own = { call: asOwnCall(call, target), principal, upstream, pair: null };
+    return {
+      upstream,
+      path: `${upstream.url.pathname}${call.query}`,
+      via: way => oneOfMany(call, target, deps.mcp.via({ ...own, way })),
+    };
+  }
 
   return {
     prefix: PREFIX,
