@@ -3,6 +3,7 @@ import { may } from './access/access.ts';
 import { joinCheck } from './app-check.ts';
 import { joinIdentity } from './app-identity.ts';
 import { joinMcp } from './app-mcp.ts';
+import { joinRecordings } from './app-recordings.ts';
 import { joinRecords } from './app-records.ts';
 import { joinSignIn } from './app-sign-in.ts';
 import { joinTerminals } from './app-terminals.ts';
@@ -165,7 +166,9 @@ export async function createApp(deps: {
     store: createDefinitionStore(db, 'upstream'),
     bus,
   });
-  const shelves = [providers.shelf, upstreams.shelf];
+  const retention = config.auditRetention;
+  const recordings = joinRecordings({ db, sealer, audit, retention, runtime, log });
+  const shelves = [providers.shelf, upstreams.shelf, recordings.shelf];
   await assertKeysPresent([grants, ...shelves], sealer);
   const endpoint = createTokenEndpoint({ configurationFor: servers.configurationFor, runtime });
   const refresh = opening.use(
@@ -364,6 +367,7 @@ export async function createApp(deps: {
       }),
       ...joined.routes,
       agentLoginRoutes({ logins: agentLogins, publicUrl }),
+      recordings.routes,
       auditRoutes({ store: auditStore, settled: audit.settled }),
     ],
   });
@@ -389,6 +393,7 @@ export async function createApp(deps: {
     authenticate,
     guard,
     standing,
+    record: recordings.record,
     forward,
     answerProblem: answers.problem,
     answerJson: answers.json,
@@ -458,6 +463,7 @@ export async function createApp(deps: {
         purge,
         unused,
         audited,
+        recordings.purge,
         agentLogins.purge,
       );
       chore(LOOK_AGAIN, 'looking for changed providers and upstreams', providers.load, upstreams.load);

@@ -92,6 +92,24 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     answers: { 200: { what: 'Server-sent events', type: 'text/event-stream' } },
   },
 
+  'GET /api/v1/recordings': {
+    id: 'listRecordings',
+    tag: 'account',
+    summary: "What was printed in my recorded terminals; an admin sees everybody's",
+  },
+  'GET /api/v1/recordings/{id}': {
+    id: 'getRecording',
+    tag: 'account',
+    summary: 'One of them',
+    answers: { 200: { what: 'asciicast v2', type: 'application/x-asciicast' } },
+    refusals: [404],
+  },
+  'DELETE /api/v1/recordings/{id}': {
+    id: 'deleteRecording',
+    tag: 'account',
+    summary: 'Deletes a recording',
+    refusals: [404],
+  },
   'GET /api/v1/home': {
     id: 'listMyUpstreams',
     tag: 'upstreams',

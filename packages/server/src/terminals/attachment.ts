@@ -17,9 +17,10 @@ export interface AttachmentEvents {
   /** Opens it at the server; the first message is still to be sent. @param refused a second try: the server did not take the credential of the first */
   dial(refused: boolean, signal: AbortSignal): Promise<{ stream: Duplex; firstMessage: string }>;
   /** What happens, for whoever keeps it. */
-  output?(bytes: Buffer): void;
-  typed?(bytes: Buffer): void;
-  resized?(size: Size): void;
+  output(bytes: Buffer): void;
+  resized(size: Size): void;
+  /** Whether it was told more than it can keep at the moment; then `keptUp` is called. */
+  behind(): boolean;
   /** Once: nothing more comes of it. */
   ended(closing: Closing): void;
 }
@@ -93,7 +94,7 @@ export class Attachment {
     if (this.#keyboard === viewer) {
       this.#keyboard = null;
       this.#waiting = null;
-      this.#server?.resume();
+      this.#goOn();
     }
     if (this.viewers.size === 0) this.aloneSince = this.#now();
   }
@@ -109,7 +110,6 @@ export class Attachment {
   typed(viewer: Viewer, bytes: Buffer): void {
     if (viewer !== this.#keyboard || this.#server === null) return;
     this.activeAt = this.#now();
-    this.#events.typed?.(bytes);
     this.#server.send(bytes);
     if (this.#server.buffered < TYPED_AHEAD) return;
     viewer.pause();
@@ -120,14 +120,19 @@ export class Attachment {
     if (viewer !== this.#keyboard || this.#server === null) return;
     this.#size = size;
     this.#server.send(JSON.stringify({ type: 'resize', ...size }));
-    this.#events.resized?.(size);
+    this.#events.resized(size);
     for (const other of this.viewers) if (other !== viewer) other.tell({ type: 'size', ...size });
   }
 
   /** Whoever types has got more. */
   progress(viewer: Viewer): void {
     this.#pump(viewer);
-    if (viewer === this.#keyboard && this.window.end - viewer.next <= BEHIND / 2) this.#server?.resume();
+    if (viewer === this.#keyboard) this.#goOn();
+  }
+
+  /** What is kept of it is. */
+  keptUp(): void {
+    this.#goOn();
   }
 
   /** Asks the server for a sign of life, or takes its silence for its end. */
@@ -200,7 +205,7 @@ export class Attachment {
     const before = this.#keyboard;
     this.#keyboard = viewer;
     this.#typedOn();
-    this.#server?.resume();
+    this.#goOn();
     if (before === null) return;
     if (before.speaks) before.tell({ type: 'taken' });
     else before.close(TAKEN);
@@ -209,9 +214,10 @@ export class Attachment {
   #output(bytes: Buffer): void {
     this.activeAt = this.#now();
     this.window.append(bytes);
-    this.#events.output?.(bytes);
+    this.#events.output(bytes);
     const keyboard = this.#keyboard;
-    if (keyboard !== null && this.window.end - keyboard.next > BEHIND) this.#server!.pause();
+    const slow = keyboard !== null && this.window.end - keyboard.next > BEHIND;
+    if (slow || this.#events.behind()) this.#server!.pause();
     if (this.#pumping) return;
     // What comes in the same turn leaves in one frame.
     this.#pumping = true;
@@ -229,6 +235,13 @@ export class Attachment {
 
   #gap(viewer: Viewer): void {
     viewer.begin(viewer === this.#keyboard ? 'own' : 'watch', this.#size);
+  }
+
+  /** The shell goes on, unless somebody still needs it to wait. */
+  #goOn(): void {
+    const keyboard = this.#keyboard;
+    if (keyboard !== null && this.window.end - keyboard.next > BEHIND / 2) return;
+    if (!this.#events.behind()) this.#server?.resume();
   }
 
   #typedOn(): void {

@@ -10,6 +10,7 @@ import { type Closing, EXITED, IDLE, LEFT, noteFailure, TOO_OLD, UNKNOWN } from 
 import type { Asked, Servant } from './dial.ts';
 import type { EarlyMessage } from './early-messages.ts';
 import type { Guest } from './guests.ts';
+import type { Record, Recorder } from './recorder.ts';
 import type { Terminal, TerminalStore } from './terminal-store.ts';
 import { Viewer, type ViewerEvents } from './viewer.ts';
 
@@ -40,6 +41,7 @@ export interface Held {
 }
 
 interface Watched extends Held {
+  readonly recorder: Recorder | null;
   asking: boolean;
   askedAt: number;
   /** When the silence that is being asked about began, and until the next question. */
@@ -57,13 +59,15 @@ export interface HeldTerminals {
   find(upstreamId: string, id: string): Held | undefined;
   /** Ends what was idle, old, left or silent for too long. */
   sweep(): void;
-  end(closing: Closing): void;
+  /** Resolves when what was recorded is written. */
+  end(closing: Closing): Promise<void>;
 }
 
 /** Terminals that are attached in this process, for as long as somebody may come back to them. */
 export function createHeldTerminals(deps: {
   servant: Servant;
   store: Pick<TerminalStore, 'remove'>;
+  record: Record;
   open: Gauge;
   audit: Audit;
   runtime: Pick<Runtime, 'monotonic'>;
@@ -72,17 +76,23 @@ export function createHeldTerminals(deps: {
   const { servant, store, audit } = deps;
   const now = () => deps.runtime.monotonic();
   const all = new Map<string, Watched>();
+  /** Recordings whose last pieces are being written. */
+  const finishing = new Set<Promise<void>>();
   let windows = 0;
 
   const keyOf = ({ upstreamId, id }: Pick<Terminal, 'upstreamId' | 'id'>) => `${upstreamId}\0${id}`;
   const rulesOf = ({ terminal }: Upstream): TerminalRules => terminal ?? TERMINAL_RULES;
   const ask = ({ principal, upstream, terminal }: Held): Asked => ({ principal, upstream, terminal });
 
-  function hold(upstream: Upstream, terminal: Terminal, principal: Principal): Watched {
+  function hold(upstream: Upstream, terminal: Terminal, { principal, actor }: Guest): Watched {
+    const recorder = rulesOf(upstream).record
+      ? deps.record(terminal, actor, () => held.attachment.keptUp())
+      : null;
     const held: Watched = {
       upstream,
       terminal,
       principal,
+      recorder,
       guests: new Map(),
       asking: false,
       askedAt: now(),
@@ -98,7 +108,11 @@ export function createHeldTerminals(deps: {
               throw error;
             }
           },
+          output: bytes => recorder?.output(bytes),
+          resized: size => recorder?.resized(size),
+          behind: () => recorder?.behind ?? false,
           ended(closing) {
+            if (recorder !== null) finish(recorder.end());
             if (all.get(keyOf(terminal)) === held) all.delete(keyOf(terminal));
             if (closing === EXITED || closing.code === UNKNOWN.code) forget(terminal);
           },
@@ -109,6 +123,11 @@ export function createHeldTerminals(deps: {
     all.set(keyOf(terminal), held);
     held.attachment.start();
     return held;
+  }
+
+  function finish(writing: Promise<void>): void {
+    const done = writing.finally(() => finishing.delete(done));
+    finishing.add(done);
   }
 
   /** It is over at its server as well. What fails is done again by the look for orphans. */
@@ -162,8 +181,7 @@ export function createHeldTerminals(deps: {
   return {
     show(socket, { guest, upstream, terminal, wish, early }) {
       const known = all.get(keyOf(terminal));
-      const held =
-        known === undefined || known.attachment.over ? hold(upstream, terminal, guest.principal) : known;
+      const held = known === undefined || known.attachment.over ? hold(upstream, terminal, guest) : known;
       held.principal = guest.principal;
       const { attachment } = held;
       const openedAt = now();
@@ -204,10 +222,14 @@ export function createHeldTerminals(deps: {
     list: () => [...all.values()],
     find: (upstreamId, id) => all.get(keyOf({ upstreamId, id })),
     sweep() {
-      for (const held of all.values()) lookAt(held);
+      for (const held of all.values()) {
+        held.recorder?.flush();
+        lookAt(held);
+      }
     },
-    end(closing) {
+    async end(closing) {
       for (const { attachment } of all.values()) attachment.end(closing);
+      await Promise.all(finishing);
     },
   };
 }

@@ -17,6 +17,7 @@ import { EarlyMessages } from './early-messages.ts';
 import { createGuests, type Guest, type GuestsDeps } from './guests.ts';
 import { createHeldTerminals, type Wish } from './held-terminals.ts';
 import { createOrphans } from './orphans.ts';
+import type { Record } from './recorder.ts';
 import { createRevocation } from './revocation.ts';
 import { noSuchTerminal, targetOf, terminalServerOf } from './target.ts';
 import type { TerminalStore } from './terminal-store.ts';
@@ -34,6 +35,7 @@ export interface TerminalsDeps extends GuestsDeps {
   upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
   may(principal: Principal, upstream: Upstream): boolean;
   checkedPath(path: string): string;
+  record: Record;
   open: Gauge;
   bus: Pick<Bus, 'subscribe'>;
   audit: Audit;
@@ -147,7 +149,7 @@ export function createTerminals(deps: TerminalsDeps): Terminals {
 
     async [Symbol.asyncDispose]() {
       ending = true;
-      held.end(RESTARTING);
+      await held.end(RESTARTING);
       await looking.disposeAsync();
     },
   };

@@ -16,6 +16,8 @@ export interface Tables {
   tunnels: TunnelsTable;
   agent_logins: AgentLoginsTable;
   terminals: TerminalsTable;
+  recordings: RecordingsTable;
+  recording_pieces: RecordingPiecesTable;
 }
 
 interface UsersTable {
@@ -240,4 +242,28 @@ interface TerminalsTable {
   created_at: number;
   /** When somebody was attached to it last, or it was made. */
   seen_at: number;
+}
+
+interface RecordingsTable {
+  id: string;
+  upstream_id: string;
+  terminal_id: string;
+  user_id: string;
+  /** The screen's first size. */
+  cols: number;
+  rows: number;
+  /** Of output, so far. */
+  bytes: number;
+  started_at: number;
+  /** Null while it goes on, or where the gateway was killed in it. */
+  ended_at: number | null;
+}
+
+interface RecordingPiecesTable {
+  /** The recording's id and the piece's number, in the order of the pieces. */
+  id: string;
+  recording_id: string;
+  /** Lines of asciicast v2, sealed. */
+  envelope: string;
+  kid: string;
 }
