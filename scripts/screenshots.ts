@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BrowserContext, Page } from 'playwright-core';
 import { findChromium, launchChromium } from '../packages/server/test/fixtures/chromium.ts';
-import { startCompany, workAsAda } from '../packages/server/test/fixtures/company.ts';
+import { bringTunnels, startCompany, workAsAda } from '../packages/server/test/fixtures/company.ts';
 import { faultsOf } from '../packages/server/test/fixtures/console-faults.ts';
 import { buildConsole } from '../packages/web/build.ts';
 
@@ -39,11 +39,28 @@ async function inviteFio(page: Page): Promise<void> {
   await page.getByText('fio@partner.example').waitFor();
 }
 
+/** A tool's form, filled in, and its answer. */
+async function callSum(page: Page): Promise<void> {
+  const tool = page
+    .getByRole('listitem')
+    .filter({ has: page.getByRole('heading', { name: 'Get Sum Tool' }) });
+  await page.getByLabel('Find a tool').fill('get');
+  await tool.getByText('Call Get Sum Tool').click();
+  await tool.getByLabel('a', { exact: true }).fill('19');
+  await tool.getByLabel('b', { exact: true }).fill('23');
+  await tool.getByRole('button', { name: 'Call it' }).click();
+  await tool.getByText('It answered').waitFor();
+  await tool.getByText('Messages of this call').click();
+}
+
 const SHOTS: Shot[] = [
   { name: 'sign-in', path: '/sign-in' },
   { name: 'home', path: '/', prepare: page => page.getByText('How to use Corp models').click() },
   { name: 'account', path: '/account' },
   { name: 'new-key', path: '/account', prepare: press('Make a key') },
+  { name: 'tunnels', path: '/tunnels' },
+  { name: 'connect-tunnel', path: '/tunnels', prepare: press('Connect a server') },
+  { name: 'tools', path: '/tools/ada/everything', prepare: callSum },
   { name: 'users', path: '/admin/users' },
   { name: 'remove-user', path: '/admin/users', prepare: press('Remove Bo Lindqvist') },
   { name: 'invite', path: '/admin/users', prepare: inviteFio },
@@ -75,10 +92,13 @@ if (executable === null) throw new Error('no Chromium was found: set CHROMIUM_PA
 mkdirSync(out, { recursive: true });
 await buildConsole();
 const closing: (() => unknown)[] = [];
-const { gateway } = await startCompany({ after: close => void closing.unshift(close as () => unknown) });
+const t = { after: (close: unknown) => void closing.unshift(close as () => unknown) };
+const company = await startCompany(t);
+const { gateway } = company;
 const browser = await launchChromium(executable);
 const ada = await browser.newContext();
 await workAsAda(ada, gateway);
+await bringTunnels(t, company);
 const storageState = await ada.storageState();
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const theme of ['light', 'dark'] as const) {

@@ -48,6 +48,8 @@ test('markup in whatever a person or a provider can set stays text on every page
   for (const path of [
     '/',
     '/account',
+    '/tunnels',
+    '/tools/marked',
     '/admin/users',
     '/admin/upstreams',
     '/admin/providers',

@@ -101,6 +101,11 @@ test('tools behind a tunnel are listed, and called by forms; pictures, structure
     .first()
     .getByText(/declined/i)
     .waitFor();
+  await call(asking);
+  await question.getByLabel('String', { exact: true }).fill('Alice Moreau');
+  await question.getByLabel('Boolean').check();
+  await question.getByRole('button', { name: 'Answer' }).click();
+  await answer(asking).getByText('Name: Alice Moreau').waitFor();
 
   const messages = page.getByRole('region', { name: 'Messages' });
   const sent = messages.getByRole('listitem').filter({ hasText: 'tools/call get-sum' });

@@ -83,7 +83,7 @@ test('the commands of the page, as they stand, bring a program and a web server,
 
   await alice.getByRole('button', { name: 'Connect a server' }).click();
   const dialog = alice.getByRole('dialog');
-  await dialog.getByText('alice/everything is connected').waitFor();
+  await dialog.getByText('Waiting for everything-2').waitFor();
   await dialog.getByRole('tab', { name: 'By a key' }).click();
   await dialog.getByRole('button', { name: 'Make a key for an agent' }).click();
   const [, key] = /^export SALLYPORT_KEY=(sp_.+)$/.exec(await shown(alice, "the agent's key"))!;

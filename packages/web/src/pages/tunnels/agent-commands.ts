@@ -29,6 +29,14 @@ export const loginCommand = (gateway: string): string => `sallyport-agent login 
 export const serveCommand = (gateway: string, name: string, rest: string): string =>
   `sallyport-agent --gateway ${gateway} --name ${name} \\\n  ${rest}`;
 
+/** `wiki`, or `wiki-2` where that is taken. */
+export function freeName(wish: string, taken: readonly string[]): string {
+  for (let n = 2, name = wish; ; n++) {
+    if (!taken.includes(name)) return name;
+    name = `${wish}-${n}`;
+  }
+}
+
 /** What was typed, made into a name that the gateway takes; null where nothing of it can be used. */
 export function asServerName(typed: string): string | null {
   const name = typed

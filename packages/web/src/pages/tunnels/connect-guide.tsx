@@ -5,7 +5,7 @@ import { TextField } from '../../design/field.tsx';
 import { Mark } from '../../design/mark.tsx';
 import { Tabs } from '../../design/tabs.tsx';
 import { useMe } from '../../session/me.tsx';
-import { asServerName, SERVED, serveCommand } from './agent-commands.ts';
+import { asServerName, freeName, SERVED, serveCommand } from './agent-commands.ts';
 import { AgentKey } from './agent-key.tsx';
 import './connect-guide.css';
 
@@ -14,9 +14,12 @@ export function ConnectGuide({ tunnels }: { tunnels: readonly Tunnel[] }) {
   const me = useMe();
   const [chosen, setChosen] = useState(0);
   const [typed, setTyped] = useState('');
-  const served = SERVED[chosen]!;
-  const name = asServerName(typed) ?? served.suggestion;
   const mine = tunnels.filter(tunnel => tunnel.owner_id === me.user.id);
+  // Of those that are here already; not of the one that comes meanwhile.
+  const [taken] = useState(() => mine.map(tunnel => tunnel.name.split('/')[1]!));
+  const served = SERVED[chosen]!;
+  const suggestion = freeName(served.suggestion, taken);
+  const name = asServerName(typed) ?? suggestion;
   const handle = mine[0]?.name.split('/')[0] ?? '{you}';
   const gateway = me.gateway.public_url.replace(/\/$/, '');
   return (
@@ -39,7 +42,7 @@ export function ConnectGuide({ tunnels }: { tunnels: readonly Tunnel[] }) {
         <TextField
           label="What it is to be called"
           value={typed}
-          placeholder={served.suggestion}
+          placeholder={suggestion}
           maxLength={63}
           onChange={event => setTyped(event.target.value)}
           help={
