@@ -1,10 +1,11 @@
 /**
  * `npm run faults`: the faults of the tunnel tests at full size: 100 kills under 64 callers and 100,000 calls, 100,000 calls with the same ids, a slow
- * reader beside fast ones, and a network that swallows everything, in real time. Some minutes; says what it does, and ends by itself, with
- * exit code 1 where something did not hold.
+ * reader beside fast ones, a network that swallows everything, in real time, and 100,000 made-up inputs of each kind. Some minutes; says
+ * what it does, and ends by itself, with exit code 1 where something did not hold.
  *
- * `npm run faults -- --kills 20 --calls 20000` for less.
+ * `npm run faults -- --kills 20 --calls 20000` for less; `--only slow,hole` for some.
  */
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { createCalls } from '../packages/server/test/fixtures/faults-calls.ts';
 import { startHouse } from '../packages/server/test/fixtures/faults-house.ts';
@@ -16,7 +17,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '100' },
     calls: { type: 'string', default: '100000' },
-    only: { type: 'string', default: 'kills,ids,slow,hole' },
+    only: { type: 'string', default: 'kills,ids,slow,hole,fuzz' },
   },
 });
 const size = { kills: Number(values.kills), calls: Number(values.calls) };
@@ -79,6 +80,17 @@ await part('hole', async t => {
   house.network.thaw();
   await house.agent().says(/connected {2}tool[\s\S]*connected {2}tool/);
   say(`and was back after ${seconds(begun)}`);
+});
+
+await part('fuzz', async () => {
+  const files = [
+    'packages/server/test/fuzz-tunnels.test.ts',
+    'packages/server/src/mcp/hostile-input.test.ts',
+  ];
+  say('100,000 made-up inputs of each kind');
+  const env = { ...process.env, SALLYPORT_FUZZ: '100000' };
+  const { status } = spawnSync(process.execPath, ['--test', ...files], { env, stdio: 'inherit' });
+  if (status !== 0) faults.push('an input was not refused');
 });
 
 const seconds = (from: number) => `${((performance.now() - from) / 1000).toFixed(1)} s`;

@@ -16,7 +16,8 @@ import { createSessionIds, openEventId, signEventId } from './session-id.ts';
 import { type SseEvent, SseReader, sseText } from './sse.ts';
 import { fits } from './tool-rules.ts';
 
-const RUNS = { numRuns: 10_000 };
+/** `npm run faults` takes ten times as many. */
+const RUNS = { numRuns: Number(process.env['SALLYPORT_FUZZ'] ?? 10_000) };
 const sealer = createSealer([parseKey('ab'.repeat(32), 'test')], systemRuntime);
 const who = (userId: string) => ({ userId }) as Principal;
 const at = (id: string) => ({ id }) as Upstream;
