@@ -77,6 +77,8 @@ const ALSO = new Set([
   'sign-in dark desktop',
   'home light phone',
   'account light phone',
+  'tools dark desktop',
+  'tunnels light phone',
 ]);
 
 const SIZES = {

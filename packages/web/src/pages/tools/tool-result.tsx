@@ -1,7 +1,7 @@
 import { Takeaway } from '../../design/copy.tsx';
 import { Mark } from '../../design/mark.tsx';
 import { isObject, type Json, type JsonObject, type McpError } from './mcp-client.ts';
-import { textOf } from './message-text.ts';
+import { beginning, textOf } from './message-text.ts';
 
 /** Pictures and sounds that a browser shows without running anything of theirs. */
 const IMAGE = /^image\/(png|jpeg|gif|webp|avif|bmp|svg\+xml)$/;
@@ -35,7 +35,7 @@ export function ToolResult({ result }: { result: JsonObject }) {
 
 function Part({ part }: { part: JsonObject }) {
   const { type, text, data, mimeType } = part;
-  if (type === 'text' && typeof text === 'string') return <Takeaway text={text} what="the text" />;
+  if (type === 'text' && typeof text === 'string') return <Takeaway text={beginning(text)} what="the text" />;
   if (type === 'image' || type === 'audio') return <Medium data={data} mimeType={mimeType} />;
   if (type === 'resource' && isObject(part['resource'])) return <Resource resource={part['resource']} />;
   if (type === 'resource_link') return <Takeaway text={textOf(part)} what="a link to a resource" />;
@@ -50,7 +50,7 @@ function Resource({ resource }: { resource: JsonObject }) {
         {String(uri)} {typeof mimeType === 'string' && `(${mimeType})`}
       </figcaption>
       {typeof text === 'string' ? (
-        <Takeaway text={text} what="the resource" />
+        <Takeaway text={beginning(text)} what="the resource" />
       ) : (
         <Medium data={blob} mimeType={mimeType} />
       )}
