@@ -27,7 +27,7 @@ export const SERVED = [
 export const loginCommand = (gateway: string): string => `sallyport-agent login --gateway ${gateway}`;
 
 export const serveCommand = (gateway: string, name: string, rest: string): string =>
-  `sallyport-agent --gateway ${gateway} --name ${name} \\\n  ${rest}`;
+  `sallyport-agent --gateway ${gateway} \\\n  --name ${name} \\\n  ${rest}`;
 
 /** `wiki`, or `wiki-2` where that is taken. */
 export function freeName(wish: string, taken: readonly string[]): string {
