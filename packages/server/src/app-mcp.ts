@@ -111,7 +111,7 @@ export function joinMcp(deps: JoinMcpDeps) {
       return { ...held, close };
     }
     const session = await pool.session(who, to, declared, id);
-    return holdOnLegacy(session, who.userId, listener, () => {
+    return holdOnLegacy(session, who.userId, listener, isolationOf(to) === 'shared', () => {
       if (isolationOf(to) === 'session') session.close();
     });
   }

@@ -6,6 +6,7 @@ import type { Upstream } from '../terms/upstream.ts';
 import { asMessage, type Message, parseJson } from './json-rpc.ts';
 import { MAX_MESSAGE } from './protocol.ts';
 import { SseReader } from './sse.ts';
+import { traceHeaders } from './trace-meta.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
 
@@ -74,7 +75,8 @@ export function createBackHttp(deps: BackHttpDeps): BackHttp {
     };
     const attempt = (credential: Credential | null, renewable: boolean): void => {
       const headers = ['user-agent', 'sallyport'];
-      for (const [name, value] of Object.entries(request.headers)) headers.push(name, value);
+      const all = { ...traceHeaders(request.body), ...request.headers };
+      for (const [name, value] of Object.entries(all)) headers.push(name, value);
       if (credential !== null) headers.push(credential.header, credential.value);
       const renew =
         renewable && credential?.source

@@ -1,3 +1,5 @@
+import type { Runtime } from '../platform/runtime.ts';
+import { after } from './after.ts';
 import type { Answer } from './answer.ts';
 import { canBeAsked, isLevel, reaches } from './capabilities.ts';
 import {
@@ -9,10 +11,12 @@ import {
   type Params,
   type Request,
   type Response,
+  request,
   result,
 } from './json-rpc.ts';
 import type { CallListener, LegacyBack } from './legacy-back.ts';
 import { CODE, META } from './protocol.ts';
+import { missingCapability } from './refusal.ts';
 import { PARKED_FOR } from './request-state.ts';
 import { outcomeOf, type ToolCall } from './tool-calls.ts';
 
@@ -32,6 +36,7 @@ export interface Turn {
 /** What a call needs of who made it. */
 export interface BridgedCallDeps {
   readonly back: LegacyBack;
+  readonly runtime: Pick<Runtime, 'sleep'>;
   /** Whose call it is. */
   readonly owner: string;
   /** The state that the client is to come back with. */
@@ -54,8 +59,11 @@ export class BridgedCall implements CallListener {
   #turns = 0;
   /** Questions that are not answered yet, by the key that the client knows them by. */
   readonly #questions = new Map<string, Request>();
-  #asking: NodeJS.Timeout | null = null;
-  #expiring: NodeJS.Timeout | null = null;
+  /** How to call off what is to happen by itself. */
+  #asking: (() => void) | null = null;
+  #expiring: (() => void) | null = null;
+  /** URLs that are to be visited before the call is made again, by the key that the client knows each by. */
+  #visits: readonly string[] | null = null;
   /** What came while nobody waited. */
   #late: Response | null = null;
   #broken: Error | null = null;
@@ -92,10 +100,14 @@ export class BridgedCall implements CallListener {
 
   /** The client is back, with answers to what was asked. */
   resume(turn: Turn): void {
-    if (this.#expiring !== null) clearTimeout(this.#expiring);
+    this.#expiring?.();
     this.#turn = turn;
     this.#turns += 1;
     const given = turn.request.params?.['inputResponses'];
+    if (this.#visits !== null) {
+      this.#visited(this.#visits, isObject(given) ? given : {});
+      return;
+    }
     for (const [key, question] of [...this.#questions]) {
       const value = isObject(given) ? given[key] : undefined;
       if (!isObject(value)) continue;
@@ -141,7 +153,8 @@ export class BridgedCall implements CallListener {
     }
     this.#keys += 1;
     this.#questions.set(`q${this.#keys}`, question);
-    if (this.#turn !== null && this.#asking === null) this.#asking = setTimeout(() => this.#ask(), TOGETHER);
+    if (this.#turn !== null && this.#asking === null)
+      this.#asking = after(this.#deps.runtime, TOGETHER, () => this.#ask());
   }
 
   unasked(id: Id): void {
@@ -154,6 +167,7 @@ export class BridgedCall implements CallListener {
       this.#late = message;
       return;
     }
+    if (message.error !== undefined && this.#sendsElsewhere(message.error)) return;
     const { request, answer, toolCall } = this.#turn;
     if (message.result !== undefined)
       answer.json(200, result(request.id, this.#deps.complete(request, message.result)));
@@ -187,15 +201,59 @@ export class BridgedCall implements CallListener {
         this.#refuse(question);
       }
     if (this.#questions.size === 0) return;
-    const { request, answer, toolCall } = this.#turn;
+    this.#park([...this.#questions]);
+  }
+
+  /** Answers with what the client is asked, until it comes back. */
+  #park(questions: readonly (readonly [string, Pick<Request, 'method' | 'params'>])[]): void {
+    const { request, answer, toolCall } = this.#turn!;
     const inputRequests = Object.fromEntries(
-      [...this.#questions].map(([key, { method, params }]) => [key, asModern(method, params)]),
+      questions.map(([key, { method, params }]) => [key, asModern(method, params)]),
     );
     this.#turn = null;
     const requestState = this.#deps.seal(this.#turns);
     answer.json(200, result(request.id, { resultType: 'input_required', inputRequests, requestState }));
     toolCall?.end('input_required');
-    this.#expiring = setTimeout(() => this.abandon('nobody came back with an answer'), PARKED_FOR).unref();
+    this.#expiring = after(this.#deps.runtime, PARKED_FOR, () =>
+      this.abandon('nobody came back with an answer'),
+    );
+  }
+
+  /**
+   * The server did nothing yet, and says which URLs are to be visited first (2025-11-25, Elicitation, "URL Elicitation Required Error"). The modern era
+   * asks for that; and whoever comes back makes the call again, as a legacy client would have.
+   * @returns whether it was that
+   */
+  #sendsElsewhere({ code, data }: NonNullable<Response['error']>): boolean {
+    const listed = code === CODE.urlsRequired && isObject(data) ? data['elicitations'] : undefined;
+    const questions = (Array.isArray(listed) ? listed : [])
+      .filter(isObject)
+      .map((params, at) => [`u${at + 1}`, { method: 'elicitation/create', params }] as const);
+    if (questions.length === 0) return false;
+    if (questions.every(([, { params }]) => this.#canAsk(request('', 'elicitation/create', params)))) {
+      this.#visits = questions.map(([key]) => key);
+      this.#park(questions);
+      return true;
+    }
+    const { request: asked, answer, toolCall } = this.#turn!;
+    answer.refuse(missingCapability(asked.id, { elicitation: { url: {} } }));
+    toolCall?.end('error');
+    this.#end();
+    return true;
+  }
+
+  #visited(keys: readonly string[], given: Record<string, unknown>): void {
+    this.#visits = null;
+    const refused = keys.some(key => !isObject(given[key]) || given[key]['action'] !== 'accept');
+    if (!refused) {
+      this.begin(this.#deps.back);
+      return;
+    }
+    const { request, answer, toolCall } = this.#turn!;
+    const message = 'The server needs a URL to be visited first, and that was declined.';
+    answer.json(200, failure(request.id, { code: CODE.refused, message }));
+    toolCall?.end('error');
+    this.#end();
   }
 
   #canAsk(question: Request): boolean {
@@ -211,8 +269,8 @@ export class BridgedCall implements CallListener {
 
   #end(): void {
     this.#over = true;
-    if (this.#asking !== null) clearTimeout(this.#asking);
-    if (this.#expiring !== null) clearTimeout(this.#expiring);
+    this.#asking?.();
+    this.#expiring?.();
     this.#turn = null;
     this.#deps.over();
   }

@@ -11,6 +11,7 @@ import {
   isRequest,
   isResponse,
   metaOf,
+  notification,
   type Params,
   type Request,
   type Response,
@@ -133,8 +134,12 @@ export async function holdOnModern(
   ): Promise<Answer> {
     const { _meta, ...rest } = params;
     let more: Params = {};
+    let pages: unknown[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const answer = await once(method, { ...rest, ...more }, metaOf(params), call, signal);
+      // It has answered: what it sent the client to visit is behind it.
+      for (const elicitationId of pages)
+        call.notification(notification('notifications/elicitation/complete', { elicitationId }));
       const { result } = answer;
       if (result === undefined) return answer;
       if (method === 'tools/list') remember(result);
@@ -144,6 +149,7 @@ export async function holdOnModern(
       const answers = await Promise.all(asked.map(([key, question]) => put(key, question, call)));
       const refused = answers.find(one => 'error' in one);
       if (refused !== undefined && 'error' in refused) return { error: refused.error };
+      pages = answers.flatMap(({ page }) => (page === null ? [] : [page]));
       const inputResponses = Object.fromEntries(
         answers.map(one => [one.key, 'result' in one ? one.result : {}]),
       );
@@ -251,12 +257,10 @@ export async function holdOnModern(
 
 async function put(key: string, question: unknown, call: HeldCall) {
   const { method, params } = question as { method?: unknown; params?: Params };
-  const asked =
-    method === 'elicitation/create' && params?.['mode'] === 'url'
-      ? { ...params, elicitationId: randomUUID() }
-      : params;
-  const answer = await call.ask(String(method), asked);
-  return { key, ...answer };
+  const isPage = method === 'elicitation/create' && params?.['mode'] === 'url';
+  const page = isPage ? randomUUID() : null;
+  const answer = await call.ask(String(method), isPage ? { ...params, elicitationId: page } : params);
+  return { key, page, ...answer };
 }
 
 /** Without what only the modern era says. */

@@ -1,3 +1,5 @@
+import type { Runtime } from '../platform/runtime.ts';
+import { after } from './after.ts';
 import { Answer } from './answer.ts';
 import { canBeAsked, isLevel } from './capabilities.ts';
 import { EventLog } from './event-log.ts';
@@ -23,6 +25,7 @@ import { noSession } from './refusal.ts';
 import { openEventId, type SessionTicket, signEventId } from './session-id.ts';
 import { outcomeOf, type ToolCall } from './tool-calls.ts';
 import { withoutDenied } from './tool-list.ts';
+import { traced } from './trace-meta.ts';
 
 /** How long a question waits for its answer, milliseconds. */
 const PATIENCE = 10 * 60_000;
@@ -33,6 +36,7 @@ type Answered = { result: Params } | { error: RpcError };
 
 /** A legacy client's session that ends at the gateway: behind it stands a server that the client could not speak to itself. */
 export class HeldSession {
+  readonly #runtime: Pick<Runtime, 'sleep'>;
   readonly ticket: SessionTicket;
   readonly credentialId: string;
   /** Everything goes on one stream (HTTP+SSE). */
@@ -46,7 +50,8 @@ export class HeldSession {
   #next = 1;
   usedAt = 0;
 
-  constructor(ticket: SessionTicket, credentialId: string, single: boolean) {
+  constructor(ticket: SessionTicket, credentialId: string, single: boolean, runtime: Pick<Runtime, 'sleep'>) {
+    this.#runtime = runtime;
     this.ticket = ticket;
     this.credentialId = credentialId;
     this.#single = single;
@@ -144,7 +149,7 @@ export class HeldSession {
         ask: (asked, about) => this.#ask(log, asked, about),
         response: respond,
       };
-      const cancel = this.#back!.call(message, heard, visit);
+      const cancel = this.#back!.call(traced(message, visit.request.headers), heard, visit);
       if (this.#calls.has(id))
         this.#calls.set(id, why => {
           this.#calls.delete(id);
@@ -163,12 +168,11 @@ export class HeldSession {
         error: { code: CODE.unknownMethod, message: `The client cannot be asked ${method}.` },
       });
     return new Promise(resolve => {
-      const late = setTimeout(
-        () => settle({ error: { code: CODE.refused, message: 'The client did not answer.' } }),
-        PATIENCE,
-      ).unref();
+      const notLate = after(this.#runtime, PATIENCE, () =>
+        settle({ error: { code: CODE.refused, message: 'The client did not answer.' } }),
+      );
       const settle = (answer: Answered) => {
-        clearTimeout(late);
+        notLate();
         this.#questions.delete(id);
         resolve(answer);
       };

@@ -32,7 +32,7 @@ export function createHeldSessions(deps: {
   sessionIds: SessionIds;
   /** What is to stand behind a new session. @throws AppError */
   hold(visit: Visit, request: Request, id: string, listener: HeldListener): Promise<HeldBack>;
-  runtime: Pick<Runtime, 'random' | 'monotonic'>;
+  runtime: Pick<Runtime, 'random' | 'monotonic' | 'sleep'>;
   bus: Pick<Bus, 'subscribe'>;
 }): HeldSessions {
   const { sessionIds, runtime } = deps;
@@ -73,7 +73,7 @@ export function createHeldSessions(deps: {
     refuseCrowd(principal.userId);
     const sealed = sessionIds.mint(principal, upstream, 'held', newId(runtime, 'mcs'));
     const ticket = sessionIds.open(sealed, principal, upstream);
-    const session = new HeldSession(ticket, principal.credentialId, single);
+    const session = new HeldSession(ticket, principal.credentialId, single, runtime);
     session.usedAt = runtime.monotonic();
     all.set(ticket.id!, session);
     return { sealed, session };

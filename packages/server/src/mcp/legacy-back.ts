@@ -1,4 +1,6 @@
 import { AppError } from '../platform/errors.ts';
+import type { Runtime } from '../platform/runtime.ts';
+import { after } from './after.ts';
 import { GATEWAY_INFO } from './eras.ts';
 import {
   failure,
@@ -71,6 +73,7 @@ const HANDSHAKE = 30_000;
  * collide; both are restored on the way to the client.
  */
 export class LegacyBack {
+  readonly #runtime: Pick<Runtime, 'sleep'>;
   readonly #link: Link;
   readonly #pending = new Map<Id, Pending>();
   /** Requests of the server, and whom they were given to. */
@@ -81,7 +84,8 @@ export class LegacyBack {
   #next = 1;
   #over: Error | null = null;
 
-  constructor(open: OpenLink) {
+  constructor(open: OpenLink, runtime: Pick<Runtime, 'sleep'>) {
+    this.#runtime = runtime;
     this.#link = open({
       message: (message, about) => this.#message(message, about),
       lost: (about, error, unsent) => this.#take(about)?.listener.lost(error, unsent),
@@ -107,11 +111,9 @@ export class LegacyBack {
   /** `initialize` and what follows it. @throws AppError */
   async begin(capabilities: Params): Promise<void> {
     const answered = Promise.withResolvers<Params>();
-    const late = setTimeout(
-      () =>
-        answered.reject(new AppError('upstream_timeout', 'The server did not answer initialize in time.')),
-      HANDSHAKE,
-    ).unref();
+    const notLate = after(this.#runtime, HANDSHAKE, () =>
+      answered.reject(new AppError('upstream_timeout', 'The server did not answer initialize in time.')),
+    );
     this.request(
       'initialize',
       { protocolVersion: LEGACY[0], capabilities, clientInfo: GATEWAY_INFO },
@@ -143,7 +145,7 @@ export class LegacyBack {
       this.close();
       throw error;
     } finally {
-      clearTimeout(late);
+      notLate();
     }
   }
 

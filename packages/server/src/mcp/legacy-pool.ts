@@ -45,7 +45,7 @@ export function createLegacyPool(deps: {
   isolationOf(upstream: Upstream): Isolation | null;
   /** It said so when a session was begun. */
   isModern(principal: Principal, upstream: Upstream): void;
-  runtime: Pick<Runtime, 'monotonic'>;
+  runtime: Pick<Runtime, 'monotonic' | 'sleep'>;
   bus: Pick<Bus, 'subscribe'>;
 }): LegacyPool {
   const { runtime } = deps;
@@ -82,7 +82,7 @@ export function createLegacyPool(deps: {
     { key, userId, capabilities }: ReturnType<typeof place>,
   ): Kept {
     makeRoom(userId);
-    const back = new LegacyBack(listener => deps.open(principal, upstream, sha256(key), listener));
+    const back = new LegacyBack(listener => deps.open(principal, upstream, sha256(key), listener), runtime);
     const begun = back.begin(capabilities);
     const kept = {
       back,

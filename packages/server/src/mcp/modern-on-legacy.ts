@@ -16,6 +16,7 @@ import type { RequestStates } from './request-state.ts';
 import { wantLevel } from './session-level.ts';
 import type { ToolCall } from './tool-calls.ts';
 import { withoutDenied } from './tool-list.ts';
+import { traced } from './trace-meta.ts';
 
 /** How long a client may keep what it was told, milliseconds: a legacy server says nothing of it. */
 const FRESH = 5_000;
@@ -43,7 +44,7 @@ export type ModernOnLegacy = (visit: Visit, message: Message, toolCall: ToolCall
 export function createModernOnLegacy(deps: {
   pool: LegacyPool;
   states: RequestStates;
-  runtime: Pick<Runtime, 'random'>;
+  runtime: Pick<Runtime, 'random' | 'sleep'>;
 }): ModernOnLegacy {
   const { pool, states } = deps;
   /** Calls that a client is to come back to, or may; by an id that only its sealed state names. */
@@ -78,6 +79,7 @@ export function createModernOnLegacy(deps: {
       const back = await sessionFor(visit, request);
       const call = new BridgedCall(turn, {
         back,
+        runtime: deps.runtime,
         owner: principal.userId,
         seal: turns => states.seal(principal, upstream, request, id, turns),
         complete: (at, value) => complete(visit, back, at, value),
@@ -144,7 +146,8 @@ export function createModernOnLegacy(deps: {
       return;
     }
     const { method, params } = message;
-    if (REMOVED.has(method)) throw unknownMethod(message.id, method);
+    // Tasks are another thing in each era.
+    if (REMOVED.has(method) || method.startsWith('tasks/')) throw unknownMethod(message.id, method);
     if (params?.['requestState'] !== undefined) {
       resume(visit, message, toolCall);
       return;
@@ -154,7 +157,7 @@ export function createModernOnLegacy(deps: {
       listenOnLegacy(visit, message, await sessionFor(visit, message));
     else {
       refuseCrowd(visit);
-      await begin(visit, turnOf(visit, message, toolCall));
+      await begin(visit, turnOf(visit, traced(message, visit.request.headers), toolCall));
     }
   };
 }

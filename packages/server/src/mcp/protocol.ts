@@ -28,6 +28,8 @@ export const CODE = {
   noSession: -32001,
   /** Legacy: a resource that is not there. Modern says `invalidParams`. */
   noResource: -32002,
+  /** Legacy: URLs have to be visited before the server acts. The modern era asks for it (`input_required`). */
+  urlsRequired: -32042,
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '../platform/errors.ts';
-import type { Id, RpcError } from './json-rpc.ts';
+import type { Id, Params, RpcError } from './json-rpc.ts';
 import { CODE, MODERN } from './protocol.ts';
 
 /** A refusal of ours in the protocol's own terms: an HTTP status, and the error of a JSON-RPC response. */
@@ -27,6 +27,17 @@ export const missingMeta = (id: Id | null, key: string): Refusal =>
   bad(CODE.invalidParams, `_meta lacks ${key}.`, id);
 export const headerMismatch = (id: Id | null, why: string): Refusal =>
   bad(CODE.headerMismatch, `Header mismatch: ${why}.`, id);
+
+export const missingCapability = (id: Id | null, requiredCapabilities: Params): Refusal =>
+  new Refusal(
+    'bad_request',
+    {
+      code: CODE.missingCapability,
+      message: 'The client lacks a capability that this needs.',
+      data: { requiredCapabilities },
+    },
+    id,
+  );
 
 /** Versioning, "Protocol Version Negotiation". */
 export const unsupportedVersion = (
