@@ -5,6 +5,7 @@ import { joinIdentity } from './app-identity.ts';
 import { joinMcp } from './app-mcp.ts';
 import { joinRecordings } from './app-recordings.ts';
 import { joinRecords } from './app-records.ts';
+import { joinShells } from './app-shells.ts';
 import { joinSignIn } from './app-sign-in.ts';
 import { joinTerminals } from './app-terminals.ts';
 import { joinTunnels } from './app-tunnels.ts';
@@ -240,7 +241,9 @@ export async function createApp(deps: {
   /** Where a session is made, and so is not there yet to be guarded. */
   const refuseCrossSite = (request: Parameters<typeof guard>[1]) => guard({ proof: 'anonymous' }, request);
   const answers = createAnswers(log);
-  const ways = opening.use(createWays({ configured: config.upstreams, upstreams, bus }));
+  const shells = opening.use(joinShells({ config, runtime, log }));
+  const embedded = shells.connect;
+  const ways = opening.use(createWays({ configured: config.upstreams, upstreams, bus, embedded }));
   const shared = { vault, publicUrl, addressOf, metrics, bus, audit, runtime, log };
   const joined = joinTunnels({
     ...shared,
@@ -447,6 +450,7 @@ export async function createApp(deps: {
     },
     adminLink: () => adminLinks.create(),
     async start() {
+      shells.start();
       await tunnels.start();
       const chore = (ms: number, name: string, ...work: (() => Promise<unknown>)[]) =>
         open.use(every(ms, name, () => Promise.all(work.map(act => act())), { runtime, log }));

@@ -10,6 +10,7 @@ import {
 import type { Values } from './options.ts';
 import { PRESETS, presetOf } from './presets.ts';
 import type { JwtIssuerValues, ProviderValues, RateLimitValues, UpstreamValues } from './schema.ts';
+import { composeShells, urlOfShells } from './shells.ts';
 import type { Config, JwtIssuer } from './types.ts';
 
 /** Five minutes: a model may think for long before its first byte. */
@@ -133,7 +134,7 @@ export function composeProvider(values: ProviderValues, responseMode: Provider['
 }
 
 export function composeUpstream(values: UpstreamValues): Upstream {
-  const url = new URL(values.url);
+  const url = values.url === undefined ? urlOfShells(values) : new URL(values.url);
   url.pathname = url.pathname.replace(/\/+$/, '');
   return {
     id: values.id,
@@ -165,7 +166,8 @@ const composeTerminal = (values: UpstreamValues): TerminalRules => ({
   idle: values.idle ?? TERMINAL_RULES.idle,
   lifetime: values.lifetime ?? TERMINAL_RULES.lifetime,
   record: values.record ?? TERMINAL_RULES.record,
-  embedded: TERMINAL_RULES.embedded,
+  embedded: values.embedded ?? TERMINAL_RULES.embedded,
+  ...(values.embedded === true && { shells: composeShells(values) }),
 });
 
 function composeTools({ groups, ...own }: NonNullable<UpstreamValues['tools']>): ToolRules {

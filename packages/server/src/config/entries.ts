@@ -38,6 +38,9 @@ export function createEntryReader(deps: { insecureHttp: boolean; exposed: boolea
         const result = schemas.upstream.safeParse(values);
         for (const issue of result.error?.issues ?? []) reportIssue([], issue, report);
         if (!result.success) return null;
+        if (values['embedded'] !== undefined)
+          report(['embedded'], 'expected in the configuration file only: it runs programs on this machine');
+        if (result.data.url === undefined) return null;
         refuseForbidden(result.data.url, 'url', report);
         return composeUpstream(result.data);
       }),

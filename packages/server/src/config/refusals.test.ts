@@ -59,6 +59,18 @@ const REFUSALS: [name: string, given: Given, problems: string[]][] = [
     ],
   ],
   [
+    'shells of the gateway’s own that are told what other servers are, and the other way round',
+    {
+      file: `upstreams:\n  - { id: u, kind: terminal, embedded: true, url: https://u.example, network: true, account: nobody }\n  - { id: v, kind: terminal, url: https://v.example, isolate: none }`,
+    },
+    [
+      'upstreams[0].url: expected only where embedded is not true (sallyport.yaml:2:46)',
+      'upstreams[0].network: expected only where isolate is bubblewrap (sallyport.yaml:2:70)',
+      'upstreams[0].homes: missing; expected beside account, which does not reach dataDir (sallyport.yaml:2:5)',
+      'upstreams[1].isolate: expected only where embedded is true (sallyport.yaml:3:54)',
+    ],
+  ],
+  [
     'two upstreams with one id',
     { file: `upstreams:\n  - { ${U} }\n  - { ${U} }` },
     ['upstreams[1].id: "u" is the id of upstreams[0] already; expected another (sallyport.yaml:3:7)'],

@@ -2,13 +2,15 @@ import { isLoopbackHost } from '../platform/net.ts';
 import type { Values } from './options.ts';
 import { PRESETS } from './presets.ts';
 import type { Report } from './problems.ts';
+import { UPSTREAM_URL } from './schema.ts';
+import { shellFields } from './shells.ts';
 
 /** Ids that the gateway uses itself. */
 const RESERVED_UPSTREAMS = new Set(['whoami']);
 /** What is said of upstreams of one kind alone. */
 const ONLY_OF = {
   mcp: ['tools', 'recordArguments'],
-  terminal: ['attach', 'policy', 'reattach', 'orphanAfter', 'idle', 'lifetime', 'record'],
+  terminal: ['attach', 'policy', 'reattach', 'orphanAfter', 'idle', 'lifetime', 'record', 'embedded'],
 };
 /** `/auth/check/…` is the proxies'. */
 const RESERVED_PROVIDERS = new Set(['check']);
@@ -67,6 +69,7 @@ export function checkUpstream(upstream: Entry, providers: readonly unknown[], re
     for (const key of keys)
       if (upstream[key] !== undefined && upstream['kind'] !== kind)
         report([key], `expected only where kind is ${kind}, and it is ${upstream['kind']}`);
+  checkShells(upstream, report);
   const named = entry(upstream['credential'])['provider'];
   if (typeof named === 'string' && !providers.includes(named)) {
     report(
@@ -74,6 +77,22 @@ export function checkUpstream(upstream: Entry, providers: readonly unknown[], re
       `expected the id of a provider (${providers.length === 0 ? 'there is none' : providers.join(', ')})`,
     );
   }
+}
+
+/** Shells on this machine are reached by nothing but the gateway, and need none of what other servers need. */
+function checkShells(upstream: Entry, report: Report): void {
+  const embedded = upstream['embedded'] === true;
+  if (!embedded && upstream['url'] === undefined) report(['url'], `missing; expected ${UPSTREAM_URL}`);
+  if (embedded)
+    for (const key of ['url', 'credential', 'attach', 'policy'])
+      if (upstream[key] !== undefined) report([key], 'expected only where embedded is not true');
+  if (!embedded)
+    for (const key of Object.keys(shellFields))
+      if (upstream[key] !== undefined) report([key], 'expected only where embedded is true');
+  if (upstream['network'] !== undefined && upstream['isolate'] !== 'bubblewrap')
+    report(['network'], 'expected only where isolate is bubblewrap');
+  if (upstream['account'] !== undefined && upstream['homes'] === undefined)
+    report(['homes'], 'missing; expected beside account, which does not reach dataDir');
 }
 
 export function checkProvider(provider: Entry, report: Report): void {

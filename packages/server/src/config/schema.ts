@@ -5,6 +5,7 @@ import { readHeaderList } from '../platform/trace/header-list.ts';
 import { PRESETS } from './presets.ts';
 import { Refusal } from './problems.ts';
 import type { Purpose, SecretReader } from './secrets.ts';
+import { shellFields } from './shells.ts';
 import {
   boolean,
   count,
@@ -28,6 +29,7 @@ import {
 } from './values.ts';
 
 const COLLECTOR = 'a base URL such as http://localhost:4318';
+export const UPSTREAM_URL = 'an http: or https: URL, without query or fragment';
 const HEADER_LIST = 'headers as name=value,name=value, values percent-encoded';
 
 /** What the checks of single values need to know of the whole. */
@@ -182,7 +184,8 @@ export function createSchemas(context: SchemaContext) {
       id,
       name: name.optional(),
       kind: oneOf('openai', 'mcp', 'openapi', 'terminal', 'http'),
-      url: url('an http: or https: URL, without query or fragment'),
+      /** `checkUpstream` says where it is missing. */
+      url: url(UPSTREAM_URL).optional(),
       models: strings("models' names, where * stands for any characters").optional(),
       credential: credential.optional(),
       access: object(
@@ -202,6 +205,8 @@ export function createSchemas(context: SchemaContext) {
       idle: duration.optional(),
       lifetime: duration.optional(),
       record: boolean.optional(),
+      embedded: boolean.optional(),
+      ...shellFields,
       headersTimeout: duration.optional(),
       maxBody: size.optional(),
     },

@@ -1,5 +1,6 @@
-import type { LookupFunction } from 'node:net';
-import { type Dispatcher, Pool } from 'undici';
+import type { LookupFunction, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
 
 /** Connections to upstreams over the network: one pool an origin, shared by the upstreams that live there. */
@@ -20,10 +21,16 @@ const BODY_TIMEOUT = 15 * 60_000;
 
 /**
  * @param options.connections at most, to one origin; further requests wait. The default holds more streams than the file limit of a process.
+ * @param options.connect opens connections, where not over the network
  * @param options.lookup how names are resolved, where not as the system does it
  */
 export function createEgress(
-  options: { connections?: number; connectTimeout?: number; lookup?: LookupFunction } = {},
+  options: {
+    connections?: number;
+    connectTimeout?: number;
+    lookup?: LookupFunction;
+    connect?: (url: URL) => Duplex;
+  } = {},
 ): Egress {
   const ways = new Map<string, Way>();
   /** An upstream's URL is one object for all its life, and reading an origin costs more than looking it up. */
@@ -41,10 +48,13 @@ export function createEgress(
       allowH2: false,
       // Less than any server's own (uvicorn's is 5 s): a connection that it closes just then would cost a request, since none is sent twice.
       keepAliveTimeout: 4_000,
-      connect: {
-        timeout: options.connectTimeout ?? 10_000,
-        ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
-      },
+      connect:
+        options.connect === undefined
+          ? {
+              timeout: options.connectTimeout ?? 10_000,
+              ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+            }
+          : connectorOf(options.connect, url),
       bodyTimeout: BODY_TIMEOUT,
       // Ours is streamed: nothing is held, so its length needs no limit.
       maxResponseSize: -1,
@@ -80,6 +90,18 @@ export function createEgress(
     },
   };
 }
+
+/** undici asks for a socket, uses of it what any stream has, and does not expect to be answered at once. */
+const connectorOf =
+  (connect: (url: URL) => Duplex, url: URL): buildConnector.connector =>
+  (_options, callback) =>
+    process.nextTick(() => {
+      try {
+        callback(null, connect(url) as Socket);
+      } catch (error) {
+        callback(error as Error, null);
+      }
+    });
 
 function dispatch(pool: Pool, host: string, request: OutboundRequest, receiver: ResponseReceiver): void {
   request.headers.push('host', host);

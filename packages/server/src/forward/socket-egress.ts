@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import type { LookupFunction, Socket } from 'node:net';
+import { type LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HandshakeRefused } from '../terms/socket-way.ts';
 
@@ -21,7 +21,7 @@ export function openSocket(
   path: string,
   headers: readonly string[],
   signal: AbortSignal,
-  options: { lookup?: LookupFunction } = {},
+  options: { lookup?: LookupFunction; createConnection?: () => Duplex } = {},
 ): Promise<Duplex> {
   const key = randomBytes(16).toString('base64');
   const ours = {
@@ -42,13 +42,13 @@ export function openSocket(
       port: url.port || (url.protocol === 'https:' ? 443 : 80),
       path,
       headers: { ...given, ...ours },
-      agent: false,
+      ...(options.createConnection === undefined && { agent: false }),
       ...options,
     });
     const giveUp = () => req.destroy(gaveUp(signal));
     within.addEventListener('abort', giveUp, { once: true });
     const settle = () => within.removeEventListener('abort', giveUp);
-    req.on('upgrade', (res, socket: Socket, head) => {
+    req.on('upgrade', (res, socket: Duplex, head) => {
       settle();
       const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64');
       if (
@@ -60,8 +60,7 @@ export function openSocket(
         reject(new HandshakeRefused(502));
         return;
       }
-      socket.setTimeout(0);
-      socket.setNoDelay(true);
+      if (socket instanceof Socket) socket.setTimeout(0).setNoDelay(true);
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Bus } from '../platform/bus.ts';
 import { createGuardedLookup } from '../platform/net-fetch.ts';
 import { HandshakeRefused, type SocketWay } from '../terms/socket-way.ts';
@@ -27,18 +28,26 @@ export function createWays(deps: {
   configured: readonly Upstream[];
   upstreams: { list(): readonly Upstream[] };
   bus: Pick<Bus, 'subscribe'>;
+  /** Opens a connection to an upstream that is within this process. */
+  embedded(upstream: Upstream): Duplex;
 }): Ways {
   const ofFile = new Set(deps.configured);
   const lookup = createGuardedLookup({ privateAddresses: true });
   const egress = createEgress();
   const guarded = createEgress({ lookup });
+  const inside = (upstream: Upstream) => () => deps.embedded(upstream);
+  /** Each has an origin of its own, that of its URL. */
+  const within = createEgress({
+    connect: url => deps.embedded(deps.configured.find(upstream => upstream.url.origin === url.origin)!),
+  });
   deps.bus.subscribe(notice => {
     if (notice.topic === 'upstream-changed')
       guarded.retain(new Set(deps.upstreams.list().map(({ url }) => url.origin)));
   });
 
   return {
-    to: upstream => (ofFile.has(upstream) ? egress : guarded).to(upstream.url),
+    to: upstream =>
+      (isEmbedded(upstream) ? within : ofFile.has(upstream) ? egress : guarded).to(upstream.url),
     socketTo: upstream => ({
       async open(path, headers, signal) {
         try {
@@ -47,7 +56,11 @@ export function createWays(deps: {
             path,
             headers,
             signal,
-            ofFile.has(upstream) ? {} : { lookup },
+            isEmbedded(upstream)
+              ? { createConnection: inside(upstream) }
+              : ofFile.has(upstream)
+                ? {}
+                : { lookup },
           );
         } catch (error) {
           throw error instanceof HandshakeRefused ? error : upstreamFailure(error as Error, upstream);
@@ -58,12 +71,14 @@ export function createWays(deps: {
       const single = createEgress({
         connections: 1,
         connectTimeout: DIAL_TIMEOUT,
-        ...(ofFile.has(upstream) ? {} : { lookup }),
+        ...(isEmbedded(upstream) ? { connect: inside(upstream) } : ofFile.has(upstream) ? {} : { lookup }),
       });
       return { ...single.to(upstream.url), [Symbol.asyncDispose]: () => single[Symbol.asyncDispose]() };
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([egress[Symbol.asyncDispose](), guarded[Symbol.asyncDispose]()]);
+      await Promise.all([egress, guarded, within].map(one => one[Symbol.asyncDispose]()));
     },
   };
 }
+
+const isEmbedded = ({ terminal }: Upstream): boolean => terminal?.embedded === true;

@@ -66,6 +66,30 @@ export interface TerminalRules {
   readonly record: boolean;
   /** Whether it runs on the gateway's own machine. */
   readonly embedded: boolean;
+  /** How, where it does. */
+  readonly shells?: ShellRules;
+}
+
+/** Shells on the gateway's own machine; null where nothing was said. */
+export interface ShellRules {
+  readonly isolate: 'none' | 'bubblewrap';
+  readonly network: boolean;
+  /** An account's name, or `uid:gid`. */
+  readonly account: string | null;
+  /** A directory that holds a home for each user. */
+  readonly homes: string | null;
+  readonly shell: readonly string[] | null;
+  readonly limits: {
+    readonly perUser?: number | undefined;
+    readonly total?: number | undefined;
+    /** Milliseconds. */
+    readonly idle?: number | undefined;
+    readonly processes?: number | undefined;
+    /** Bytes. */
+    readonly memory?: number | undefined;
+    /** Milliseconds of processor time. */
+    readonly cpu?: number | undefined;
+  };
 }
 
 /** What holds where nothing else is said: a night between two working days ends what was forgotten. */
