@@ -1,7 +1,13 @@
+<<<<<<< HEAD
 import type { LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
+=======
+import type { LookupFunction } from 'node:net';
+import type { Transport } from '../terms/transport.ts';
+import { Pool } from './http1/pool.ts';
+>>>>>>> 3a0b3e6 (perf(forward): an own HTTP/1.1 client (wip))
 
 /** Connections to upstreams over the network: one pool an origin, shared by the upstreams that live there. */
 export interface Egress extends AsyncDisposable {
@@ -16,8 +22,8 @@ interface Way {
   closed: boolean;
 }
 
-/** How long a stream may be silent; model answers think for minutes, and a client that left is noticed without it. */
-const BODY_TIMEOUT = 15 * 60_000;
+/** How often is looked at what waits too long, milliseconds. */
+const TICK = 250;
 
 /**
  * @param options.connections at most, to one origin; further requests wait. The default holds more streams than the file limit of a process.
@@ -41,6 +47,7 @@ export function createEgress(
   function open(url: URL): Way {
     const shared = ways.get(url.origin);
     if (shared) return shared;
+<<<<<<< HEAD
     const pool = new Pool(url.origin, {
       connections: options.connections ?? 20_000,
       pipelining: 1,
@@ -62,10 +69,22 @@ export function createEgress(
     const transport: Transport = {
       send: (request, receiver) => dispatch(pool, url.host, request, receiver),
     };
+=======
+    const { connections = 20_000, connectTimeout = 10_000, lookup } = options;
+    const pool = new Pool(url, { connections, connectTimeout, lookup }, performance.now());
+    const transport: Transport = { send: (request, receiver) => pool.dispatch(request, receiver) };
+>>>>>>> 3a0b3e6 (perf(forward): an own HTTP/1.1 client (wip))
     const way = { pool, transport, closed: false };
     ways.set(url.origin, way);
     return way;
   }
+
+  function tick(): void {
+    const now = performance.now();
+    for (const { pool } of ways.values()) pool.tick(now);
+    for (const { pool } of closing) pool.tick(now);
+  }
+  const ticking = setInterval(tick, TICK).unref();
 
   return {
     to(url) {
@@ -79,17 +98,16 @@ export function createEgress(
         ways.delete(origin);
         way.closed = true;
         closing.add(way);
-        void way.pool
-          .close()
-          .catch(() => {})
-          .finally(() => closing.delete(way));
+        void way.pool.close().then(() => closing.delete(way));
       }
     },
     async [Symbol.asyncDispose]() {
+      clearInterval(ticking);
       await Promise.all([...ways.values(), ...closing].map(({ pool }) => pool.destroy()));
     },
   };
 }
+<<<<<<< HEAD
 
 /** undici asks for a socket, uses of it what any stream has, and does not expect to be answered at once. */
 const connectorOf =
@@ -160,3 +178,5 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#receiver.error(error);
   }
 }
+=======
+>>>>>>> 3a0b3e6 (perf(forward): an own HTTP/1.1 client (wip))

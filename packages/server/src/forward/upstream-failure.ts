@@ -7,9 +7,9 @@ const UNREACHABLE = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_CONNECT_TIMEOUT',
 ]);
-const SILENT = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
+const SILENT = new Set(['ETIMEDOUT']);
 
 /** A transport's error as one of ours; its own words stay in the log. */
 export function upstreamFailure(error: Error, upstream: Upstream): AppError {

@@ -1,0 +1,133 @@
+import type { LookupFunction, Socket } from 'node:net';
+import type { OutboundRequest, ResponseReceiver } from '../../terms/transport.ts';
+import { Connection, type Owner } from './connection.ts';
+import { dial } from './dial.ts';
+
+export interface PoolOptions {
+  /** At most; further requests wait. */
+  readonly connections: number;
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  readonly lookup: LookupFunction | undefined;
+}
+
+interface Waiting {
+  readonly request: OutboundRequest;
+  readonly receiver: ResponseReceiver;
+}
+
+/** Kept-alive connections to one origin. The one used last is used next, so that those too many grow old. */
+export class Pool implements Owner {
+  readonly #url: URL;
+  readonly #options: PoolOptions;
+  readonly #open = new Set<Connection>();
+  /** Being opened, until when they may be. */
+  readonly #opening = new Map<Socket, number>();
+  readonly #idle: Connection[] = [];
+  readonly #queue: Waiting[] = [];
+  readonly #closed = Promise.withResolvers<void>();
+  #closing = false;
+  #session: Buffer | undefined;
+  now: number;
+
+  /** @param now coarse milliseconds, as `tick` goes on with */
+  constructor(url: URL, options: PoolOptions, now: number) {
+    this.#url = url;
+    this.#options = options;
+    this.now = now;
+  }
+
+  dispatch(request: OutboundRequest, receiver: ResponseReceiver): void {
+    for (let free = this.#idle.pop(); free !== undefined; free = this.#idle.pop()) {
+      if (free.usable) {
+        this.#sendOn(free, { request, receiver });
+        return;
+      }
+      free.destroy();
+    }
+    if (this.#open.size + this.#opening.size < this.#options.connections)
+      this.#connect({ request, receiver });
+    else this.#queue.push({ request, receiver });
+  }
+
+  #sendOn(connection: Connection, { request, receiver }: Waiting): void {
+    try {
+      if (connection.send(request, receiver)) return;
+      receiver.error(new NotWanted());
+    } catch (error) {
+      receiver.error(error as Error);
+    }
+    this.free(connection);
+  }
+
+  #connect(first: Waiting): void {
+    const { lookup, connectTimeout } = this.#options;
+    const remember = (session: Buffer) => {
+      this.#session = session;
+    };
+    const socket = dial(this.#url, { lookup, session: this.#session, remember }, error => {
+      this.#opening.delete(socket);
+      if (error !== null) {
+        socket.on('error', () => {}).destroy();
+        first.receiver.error(error);
+        this.#next();
+        return;
+      }
+      const connection = new Connection(socket, this.#url.host, this);
+      this.#open.add(connection);
+      this.#sendOn(connection, first);
+    });
+    this.#opening.set(socket, this.now + connectTimeout);
+  }
+
+  free(connection: Connection): void {
+    const next = this.#queue.shift();
+    if (next !== undefined) this.#sendOn(connection, next);
+    else if (this.#closing) connection.destroy();
+    else this.#idle.push(connection);
+  }
+
+  gone(connection: Connection): void {
+    this.#open.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#next();
+  }
+
+  /** There is room for a connection again. */
+  #next(): void {
+    const next = this.#queue.shift();
+    if (next !== undefined) this.dispatch(next.request, next.receiver);
+    else if (this.#closing && this.#open.size + this.#opening.size === 0) this.#closed.resolve();
+  }
+
+  /** Gives up what has waited too long. @param now coarse milliseconds */
+  tick(now: number): void {
+    this.now = now;
+    for (const [socket, until] of this.#opening) if (now >= until) socket.destroy(noConnection());
+    for (const connection of this.#open) connection.expire(now);
+  }
+
+  /** Takes nothing new; resolves when the last call has ended. */
+  close(): Promise<void> {
+    this.#closing = true;
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+    if (this.#queue.length === 0 && this.#open.size + this.#opening.size === 0) this.#closed.resolve();
+    return this.#closed.promise;
+  }
+
+  /** Ends everything; calls under way end as if the other side had hung up. */
+  destroy(): Promise<void> {
+    for (const { receiver } of this.#queue.splice(0)) receiver.error(new NotWanted());
+    for (const socket of this.#opening.keys()) socket.destroy();
+    const ended = this.close();
+    for (const connection of this.#open) connection.destroy();
+    return ended;
+  }
+}
+
+class NotWanted extends Error {
+  override readonly name = 'NotWanted';
+}
+
+const noConnection = () => Object.assign(new Error('no connection in time'), { code: 'ERR_CONNECT_TIMEOUT' });
