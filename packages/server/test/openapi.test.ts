@@ -159,6 +159,7 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     findAgentLogin: [{ status: 404, json: { user_code: 'BCDF-GHJK' } }],
     answerAgentLogin: [{ status: 404, json: { user_code: 'BCDF-GHJK', approve: true } }],
     listTunnels: [{ status: 200 }, { status: 401, as: 'nobody' }],
+    countTunnelConsequences: [{ status: 404, path: { id: 'tun_none' } }],
     changeTunnel: [{ status: 404, path: { id: 'tun_none' }, json: {} }],
     removeTunnel: [{ status: 404, path: { id: 'tun_none' } }],
     listAgentSessions: [{ status: 200 }],

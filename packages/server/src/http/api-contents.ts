@@ -139,6 +139,12 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     refusals: [403, 404],
   },
   'GET /api/v1/tunnels': { id: 'listTunnels', tag: 'upstreams', summary: 'My tunnels; an admin: all' },
+  'GET /api/v1/tunnels/{id}/consequences': {
+    id: 'countTunnelConsequences',
+    tag: 'upstreams',
+    summary: 'How much goes with it',
+    refusals: [403, 404],
+  },
   'PATCH /api/v1/tunnels/{id}': {
     id: 'changeTunnel',
     tag: 'upstreams',
