@@ -53,6 +53,36 @@ async function callSum(page: Page): Promise<void> {
   await tool.getByText('Messages of this call').click();
 }
 
+/** A terminal in the middle of somebody's work. */
+async function atWork(page: Page): Promise<void> {
+  const terminals = `${gateway.url}/terminals/build/api/terminals`;
+  for (const { id } of (await (await page.request.get(terminals)).json()) as { id: string }[])
+    await page.request.delete(`${terminals}/${id}`);
+  await press('New terminal on Build machine')(page);
+  const line = async (text: string) => {
+    await page.locator('.terminal-state').getByText('Connected').waitFor();
+    await page.keyboard.type(`${text}\n`);
+    await page.waitForTimeout(250);
+  };
+  await line('mkdir -p site/{pages,assets} && cd site && touch README.md build.sh && chmod +x build.sh');
+  await line(
+    String.raw`printf '#!/bin/sh\necho "\033[32m✓\033[0m 214 tests passed, \033[33m2 skipped\033[0m"\necho "see https://ci.corp.example/runs/5521"\n' > build.sh`,
+  );
+  await line(String.raw`printf '\033]0;site: build\007'; clear`);
+  await line('ls -l --color=always');
+  await line('./build.sh');
+}
+
+/** What was recorded of it, played to its end. */
+async function playedBack(page: Page): Promise<void> {
+  await page.goto(gateway.url);
+  await atWork(page);
+  await page.goto(`${gateway.url}/recordings`);
+  await page.getByRole('button', { name: /^Play/ }).first().click();
+  await page.getByRole('slider', { name: 'Time' }).press('End');
+  await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+}
+
 const SHOTS: Shot[] = [
   { name: 'sign-in', path: '/sign-in' },
   { name: 'home', path: '/', prepare: page => page.getByText('How to use Corp models').click() },
@@ -68,6 +98,8 @@ const SHOTS: Shot[] = [
   { name: 'add-upstream', path: '/admin/upstreams', prepare: press('Add an upstream') },
   { name: 'providers', path: '/admin/providers' },
   { name: 'add-provider', path: '/admin/providers', prepare: press('Add a provider') },
+  { name: 'terminal', path: '/', prepare: atWork },
+  { name: 'recordings', path: '/recordings', prepare: playedBack },
   { name: 'audit', path: '/admin/audit', prepare: page => page.getByText('key.create').first().click() },
   { name: 'health', path: '/admin/health' },
 ];
@@ -79,6 +111,8 @@ const ALSO = new Set([
   'account light phone',
   'tools dark desktop',
   'tunnels light phone',
+  'terminal dark desktop',
+  'terminal light phone',
 ]);
 
 const SIZES = {

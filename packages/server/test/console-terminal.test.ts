@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { skip, useChromium } from './fixtures/console.ts';
@@ -16,7 +17,7 @@ import {
 useChromium();
 
 /** One gateway for all: nobody has terminals left when a test begins. */
-const { gateway, line } = skip
+const { gateway, line, provider } = skip
   ? ({} as never)
   : await startTerminalHouse({ after: work => void after(work as () => unknown) });
 
@@ -31,6 +32,18 @@ test('one click on the home page, and a person types into a shell and sees what 
   await startShell(page);
   await type(page, 'echo $((6 * 7))\n');
   await prints(page, /^42$/m);
+
+  // The shell knows the size of the window, and a new one.
+  for (const size of [
+    { width: 900, height: 700 },
+    { width: 1280, height: 800 },
+  ]) {
+    await page.setViewportSize(size);
+    await page.waitForTimeout(400);
+    const [cols, rows] = (await page.locator('.terminal-size').textContent())!.split(' × ');
+    await type(page, 'stty size\n');
+    await prints(page, new RegExp(`^${rows} ${cols}$`, 'm'));
+  }
 
   // A reload comes back to the same shell, and shows what it has printed.
   await type(page, 'kept=yes\n');
@@ -193,7 +206,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       ...(colorScheme === 'dark' ? { prepare: noWebgl } : {}),
     });
     await startShell(page);
-    await type(page, String.raw`printf '\033[38;2;200;90;20mtrue\033[0m \033[1;31mred\033[0m\n'` + '\n');
+    await type(page, `printf '\\033[38;2;200;90;20mtrue\\033[0m \\033[1;31mred\\033[0m\\n'\n`);
     await prints(page, /^true red$/m);
     const assertWhole = async (what: string) => {
       for (const size of [
@@ -242,4 +255,49 @@ test('a phone has the keys that its keyboard lacks', { skip }, async t => {
   await type(page, '\n');
   await prints(page, /^again$[\s\S]*^again$/m);
   assert.ok(await focused(page, 'textarea'), 'the keyboard stays up');
+});
+
+test('a recorded terminal says so; its recording plays from any moment, is an admin’s to see too, and goes when it is deleted', {
+  skip,
+}, async t => {
+  const page = await windowAt(t, gateway);
+  await startShell(page, 'Production');
+  await page.locator('.terminal-state').getByText('Recorded').waitFor();
+  await type(page, 'echo fir""st; sleep 1; echo sec""ond; exit\n');
+  await stateIs(page, 'Ended');
+  await prints(page, /^second$/m);
+
+  // A screen reader's lines are how a test sees what is drawn.
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByLabel('Screen reader').check();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('link', { name: 'Recordings' }).click();
+  await page.getByRole('button', { name: /^Play/ }).click();
+  const drawn = page.locator('.player .xterm-accessibility');
+  await drawn.getByText('second', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  for (const width of [1280, 320]) {
+    await page.setViewportSize({ width, height: 700 });
+    assert.deepEqual(await faultsOf(page), [], `the player at ${width}`);
+  }
+  const time = page.getByRole('slider', { name: 'Time' });
+  const end = Number(await time.getAttribute('max'));
+  await time.fill(String(end - 0.8));
+  await drawn.getByText('first', { exact: true }).waitFor();
+  await drawn.getByText('second', { exact: true }).waitFor({ state: 'detached' });
+
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: /^Download/ }).click();
+  assert.match(await readFile(await (await download).path(), 'utf8'), /^{"version":2[\s\S]*second/);
+
+  provider.account = 'root';
+  const admin = await windowAt(t, gateway, { expected: [404] });
+  provider.account = 'alice';
+  await admin.getByRole('link', { name: 'Recordings' }).click();
+  await admin.getByText('alice@corp.example').waitFor();
+  await page.getByRole('button', { name: /^Delete/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('Nothing was recorded.').waitFor();
+  await admin.getByRole('button', { name: /^Play/ }).click();
+  await admin.getByText('The gateway answered 404.').waitFor();
 });

@@ -15,7 +15,7 @@ import { deleteRecording, pathOfRecording, RECORDINGS, type Recording } from './
 
 /** What was recorded in my terminals; for an admin, in everybody's. */
 export default function RecordingsPage() {
-  const recordings = useResource<{ recordings: Recording[] }>(RECORDINGS, ['audit']);
+  const recordings = useResource<{ recordings: Recording[] }>(RECORDINGS, []);
   const [playing, play] = useChosen();
   const [deleting, ask] = useState<Recording | null>(null);
   return (

@@ -38,7 +38,9 @@ export function NewTerminal({ upstreams, nameOf, onStarted }: Props) {
         aria-label="New terminal"
         onClick={() => (only === undefined ? ask(true) : void start(only.id))}
       >
-        New<span className="more"> terminal</span>
+        <span>
+          New<span className="more"> terminal</span>
+        </span>
       </Button>
       {(asking || act.error !== null) && (
         <Dialog
