@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { LINE_BYTES } from '@sallyport/protocol/limits.ts';
@@ -30,14 +31,19 @@ export async function passFiltered(
   let text = '';
   try {
     for await (const piece of response as AsyncIterable<string>) {
-      text += piece.replaceAll('\r\n', '\n');
+      text += piece;
       if (text.length > LINE_BYTES) throw new Error('a message is too long');
-      for (let at = text.indexOf('\n\n'); events && at >= 0; at = text.indexOf('\n\n')) {
-        stream.write(`${eventOf(text.slice(0, at), filter)}\n\n`);
+      if (!events) continue;
+      // A line ends with CR, LF or both (WHATWG HTML, section 9.2.6); a CR at the end may be half of both.
+      text = text.replaceAll(/\r\n|\r(?=[^\n])/g, '\n');
+      for (let at = text.indexOf('\n\n'); at >= 0; at = text.indexOf('\n\n')) {
+        const taken = stream.write(`${eventOf(text.slice(0, at), filter)}\n\n`);
         text = text.slice(at + 2);
+        if (!taken) await once(stream, 'drain');
       }
     }
-    stream.end(events ? text : filter.up(text));
+    // An event without its end is none (section 9.2.6).
+    stream.end(events ? '' : filter.up(text));
   } catch (error) {
     stream.destroy(error as Error);
   }

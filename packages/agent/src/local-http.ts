@@ -48,8 +48,7 @@ export function createLocalHttp(served: HttpServed): LocalServer {
       const path = served.kind === 'mcp' ? target.replace(/^\/(?=\?|$)/, '') : target;
       if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
       const method = headers[':method'] ?? 'GET';
-      if (filter !== null)
-        headers = { ...headers, 'accept-encoding': 'identity', 'content-length': undefined };
+      if (filter !== null) headers = { ...withoutLength(headers), 'accept-encoding': 'identity' };
       const request = send({
         protocol: served.url.protocol,
         hostname: served.url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -77,7 +76,7 @@ async function sendFiltered(
   method: string,
   filter: ToolFilter,
 ): Promise<void> {
-  relay(stream, request, method, (response, to) => void passFiltered(response, to, filter));
+  relay(stream, request, method, (response, to) => void passFiltered(response, to, filter), withoutLength);
   const text = await wholeBody(stream);
   if (text === null) {
     request.destroy();
@@ -92,6 +91,7 @@ async function sendFiltered(
   // Of several messages in one body (MCP 2025-03-26) none goes on when one may not.
   request.removeAllListeners('error').on('error', () => {});
   request.destroy();
+  if (stream.destroyed) return;
   stream.respond({ ':status': 200, 'content-type': 'application/json' });
   stream.end(answers.length === 1 ? answers[0] : `[${answers.join(',')}]`);
 }
@@ -101,6 +101,7 @@ function relay(
   request: ClientRequest,
   method: string,
   pass: (response: IncomingMessage, stream: ServerHttp2Stream) => void,
+  headersOf: (headers: IncomingHttpHeaders) => IncomingHttpHeaders = asTheyAre,
 ): void {
   // A stream that was reset ends as well as it closes: first of all it is `aborted`, and then nothing of it may look whole.
   stream.on('aborted', () => request.destroy());
@@ -119,7 +120,7 @@ function relay(
     const trailing = response.headers.trailer !== undefined;
     try {
       stream.respond(
-        { ':status': status, ...inbound(response.headers) },
+        { ':status': status, ...inbound(headersOf(response.headers)) },
         { endStream, waitForTrailers: trailing },
       );
     } catch {
@@ -141,6 +142,13 @@ function pump(response: IncomingMessage, stream: ServerHttp2Stream): void {
     else stream.destroy(new Error('broken off'));
   });
   response.on('error', () => stream.destroy(new Error('broken off')));
+}
+
+const asTheyAre = (headers: IncomingHttpHeaders): IncomingHttpHeaders => headers;
+
+/** Of a body that is written anew. */
+function withoutLength({ 'content-length': _length, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
+  return headers;
 }
 
 function outbound(headers: IncomingHttpHeaders, host: string): OutgoingHttpHeaders {

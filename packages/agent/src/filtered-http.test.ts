@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { passFiltered } from './filtered-http.ts';
+import { createToolFilter } from './tool-filter.ts';
+
+const LIST = '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read"},{"name":"write"}]}}';
+const filter = createToolFilter({ tools: ['read'], deniedTools: [], paths: [] });
+
+/** What comes out of an answer that comes in these pieces. */
+async function passed(type: string, pieces: readonly string[]): Promise<string> {
+  const response = Object.assign(new PassThrough(), { headers: { 'content-type': type } });
+  const stream = new PassThrough();
+  const out = text(stream);
+  for (const piece of pieces) response.write(piece);
+  response.end();
+  await passFiltered(response as unknown as IncomingMessage, stream as unknown as ServerHttp2Stream, filter);
+  return out;
+}
+
+test('a list names only what may be called, however its event is cut and its lines end', async () => {
+  for (const line of ['\n', '\r\n', '\r']) {
+    const event = `event: message${line}data: ${LIST}${line}${line}: alive${line}${line}`;
+    for (const pieces of [[event], [...event]]) {
+      const out = await passed('text/event-stream', pieces);
+      assert.match(out, /"name":"read"/, JSON.stringify(line));
+      assert.ok(!out.includes('write'), JSON.stringify([line, pieces.length]));
+    }
+  }
+});
+
+test('data in several lines is one message', async () => {
+  const at = LIST.indexOf('{"name":"read');
+  const [half, rest] = [LIST.slice(0, at), LIST.slice(at)];
+  const out = await passed('text/event-stream', [`data: ${half}\ndata: ${rest}\n\n`]);
+  assert.ok(!out.includes('write'), out);
+});
+
+test('a body of JSON is looked at whole; an event that never ended is none', async () => {
+  assert.ok(!(await passed('application/json', [LIST.slice(0, 20), LIST.slice(20)])).includes('write'));
+  assert.equal(await passed('text/event-stream', [`data: ${LIST}\n`]), '');
+});
