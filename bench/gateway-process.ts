@@ -57,15 +57,7 @@ export async function seedGateway(
     port,
     cookie,
     key,
-    // As `npm start` does.
-    command: [
-      process.execPath,
-      '--max-semi-space-size=4',
-      join(SERVER, 'bin/sallyport.js'),
-      'serve',
-      '--config',
-      file,
-    ],
+    command: [process.execPath, join(SERVER, 'bin/sallyport.js'), 'serve', '--config', file],
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Flow, OutboundRequest, ResponseReceiver } from '../../terms/transport.ts';
 import type { Fields } from './field-lines.ts';
 import { requestHead } from './request-head.ts';
@@ -27,7 +27,7 @@ export interface Owner {
  * bytes that nobody asked for show themselves.
  */
 export class Connection implements ResponseHandler {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #host: string;
   readonly #owner: Owner;
   readonly #reader: ResponseReader;
@@ -40,7 +40,7 @@ export class Connection implements ResponseHandler {
   #keepAlive = KEEP_ALIVE;
 
   /** @param socket connected */
-  constructor(socket: Socket, host: string, owner: Owner) {
+  constructor(socket: Duplex, host: string, owner: Owner) {
     this.#socket = socket;
     this.#host = host;
     this.#owner = owner;

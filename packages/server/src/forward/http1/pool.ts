@@ -1,4 +1,5 @@
-import type { LookupFunction, Socket } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { OutboundRequest, ResponseReceiver } from '../../terms/transport.ts';
 import { Connection, type Owner } from './connection.ts';
 import { dial } from './dial.ts';
@@ -9,6 +10,8 @@ export interface PoolOptions {
   /** Milliseconds. */
   readonly connectTimeout: number;
   readonly lookup: LookupFunction | undefined;
+  /** Opens connections, where not over the network. */
+  readonly connect?: ((url: URL) => Duplex) | undefined;
 }
 
 interface Waiting {
@@ -22,7 +25,7 @@ export class Pool implements Owner {
   readonly #options: PoolOptions;
   readonly #open = new Set<Connection>();
   /** Being opened, until when they may be. */
-  readonly #opening = new Map<Socket, number>();
+  readonly #opening = new Map<Duplex, number>();
   readonly #idle: Connection[] = [];
   readonly #queue: Waiting[] = [];
   readonly #closed = Promise.withResolvers<void>();
@@ -61,7 +64,18 @@ export class Pool implements Owner {
   }
 
   #connect(first: Waiting): void {
-    const { lookup, connectTimeout } = this.#options;
+    const { lookup, connectTimeout, connect } = this.#options;
+    if (connect !== undefined) {
+      // Not at once: who asks does not expect to be answered while it asks.
+      process.nextTick(() => {
+        try {
+          this.#begin(connect(this.#url), first);
+        } catch (error) {
+          first.receiver.error(error as Error);
+        }
+      });
+      return;
+    }
     const remember = (session: Buffer) => {
       this.#session = session;
     };
@@ -73,11 +87,15 @@ export class Pool implements Owner {
         this.#next();
         return;
       }
-      const connection = new Connection(socket, this.#url.host, this);
-      this.#open.add(connection);
-      this.#sendOn(connection, first);
+      this.#begin(socket, first);
     });
     this.#opening.set(socket, this.now + connectTimeout);
+  }
+
+  #begin(stream: Duplex, first: Waiting): void {
+    const connection = new Connection(stream, this.#url.host, this);
+    this.#open.add(connection);
+    this.#sendOn(connection, first);
   }
 
   free(connection: Connection): void {

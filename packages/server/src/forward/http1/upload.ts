@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 /** A body on its way up: each side waits for the other. */
 export class Upload {
   readonly #body: Readable;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #failed: (error: Error) => void;
   /** Bytes still to come by the head's word; NaN: in chunks. */
   #left: number;
@@ -12,7 +11,7 @@ export class Upload {
   #moved = true;
 
   /** @param length as the head says it; NaN: in chunks */
-  constructor(body: Readable, length: number, socket: Socket, failed: (error: Error) => void) {
+  constructor(body: Readable, length: number, socket: Duplex, failed: (error: Error) => void) {
     this.#body = body;
     this.#left = length;
     this.#socket = socket;
