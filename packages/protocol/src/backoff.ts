@@ -1,7 +1,7 @@
 /** Before the first try again, milliseconds, at most; each further one may wait twice as long … */
 const FIRST = 500;
-/** … up to this. */
-const LONGEST = 10_000;
+/** … up to this, so that all are back five seconds after their gateway is. */
+const LONGEST = 5_000;
 
 /**
  * How long to wait before a try, with full jitter: anything between nothing and a bound that doubles, so that thousands of agents whose

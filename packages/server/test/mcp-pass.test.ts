@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { startAgent } from './fixtures/agent.ts';
 import { legacyClient, modernClient, modernRequest, post, startMcpGateway } from './fixtures/mcp.ts';
 import { startLegacyServer, startModernServer } from './fixtures/mcp-servers.ts';
 
@@ -156,9 +158,14 @@ test("another principal's session or event does not exist, nor does one of anoth
   );
 });
 
-test('what goes wrong is said with the codes of the protocol', async t => {
+test('what goes wrong is said with the codes of the protocol, whatever stands behind', async t => {
   const server = await startModernServer(t);
-  const gateway = await startMcpGateway(t, { new: { url: server.url } });
+  const legacy = await startLegacyServer(t);
+  const gateway = await startMcpGateway(t, { new: { url: server.url }, old: { url: legacy.url } });
+  const program = fileURLToPath(new URL('./fixtures/mcp-stdio.ts', import.meta.url));
+  const args = ['--gateway', gateway.url, '--name', 'tool', '--', process.execPath, program];
+  const agent = startAgent(t, args, { SALLYPORT_KEY: await gateway.keyOf('alice') });
+  await agent.says(/connected {2}tool/);
   const good = () => modernRequest('tools/call', { name: 'echo', arguments: { text: 'x' } });
   const cases: [string, () => { body: unknown; headers: Record<string, string> }, number, number][] = [
     [
@@ -215,6 +222,12 @@ test('what goes wrong is said with the codes of the protocol', async t => {
       -32020,
     ],
     [
+      'another Mcp-Method',
+      () => ({ ...good(), headers: { ...good().headers, 'mcp-method': 'tools/list' } }),
+      400,
+      -32020,
+    ],
+    [
       'another Mcp-Name',
       () => ({ ...good(), headers: { ...good().headers, 'mcp-name': 'other' } }),
       400,
@@ -259,11 +272,13 @@ test('what goes wrong is said with the codes of the protocol', async t => {
       -32000,
     ],
   ];
-  for (const [what, make, status, code] of cases) {
-    const { body, headers } = make();
-    const answer = await post(gateway, '/mcp/new', body, headers);
-    assert.deepEqual([what, answer.status, answer.json?.error?.code], [what, status, code]);
-  }
+  for (const path of ['/mcp/new', '/mcp/old', '/mcp/alice/tool'])
+    for (const [what, make, status, code] of cases) {
+      const { body, headers } = make();
+      const answer = await post(gateway, path, body, headers);
+      assert.deepEqual([path, what, answer.status, answer.json?.error?.code], [path, what, status, code]);
+    }
+  assert.equal(legacy.ran.size, 0, 'nothing of it ran');
   const unknown = await post(gateway, '/mcp/new', good().body, {
     ...good().headers,
     'mcp-name': '=?base64?ZWNobw==?=',
@@ -272,7 +287,10 @@ test('what goes wrong is said with the codes of the protocol', async t => {
   const version = await post(
     gateway,
     '/mcp/new',
-    ...(Object.values(cases[8]![1]()) as [unknown, Record<string, string>]),
+    ...(Object.values(cases.find(([what]) => what === 'an unknown version')![1]()) as [
+      unknown,
+      Record<string, string>,
+    ]),
   );
   assert.deepEqual(version.json.error.data.supported, ['2026-07-28']);
   assert.equal(server.ran.get('echo'), 1, 'nothing else ran');
