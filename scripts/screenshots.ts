@@ -77,10 +77,13 @@ async function atWork(page: Page): Promise<void> {
 async function playedBack(page: Page): Promise<void> {
   await page.goto(gateway.url);
   await atWork(page);
+  await page.keyboard.type('exit\n');
+  await page.locator('.terminal-state').getByText('Ended').waitFor();
   await page.goto(`${gateway.url}/recordings`);
   await page.getByRole('button', { name: /^Play/ }).first().click();
   await page.getByRole('slider', { name: 'Time' }).press('End');
   await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  await page.locator('.player .xterm-rows').getByText('214 tests passed').waitFor();
 }
 
 const SHOTS: Shot[] = [

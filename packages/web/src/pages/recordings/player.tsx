@@ -44,7 +44,7 @@ function Stage({ cast, onClose }: { cast: Cast; onClose: () => void }) {
 
   useEffect(() => {
     const host = place.current!;
-    const screen = createScreen({ label: 'Recording', onLink: () => {} });
+    const screen = createScreen({ label: 'Recording', webgl: false, onLink: () => {} });
     const { term } = screen;
     term.options.disableStdin = true;
     const fit = () => fitWidth(screen, host);
@@ -52,11 +52,13 @@ function Stage({ cast, onClose }: { cast: Cast; onClose: () => void }) {
     void screen.mount(host).then(() => {
       if (!here) return;
       playback.current = createPlayback(cast, {
-        reset: () => term.reset(),
-        resize(cols, rows) {
-          term.resize(cols, rows);
-          fit();
-        },
+        // In their place among what is printed, which the terminal takes in later.
+        reset: () => term.write('\x1bc'),
+        resize: (cols, rows) =>
+          term.write('', () => {
+            term.resize(cols, rows);
+            fit();
+          }),
         write: text => term.write(text),
       });
     });
@@ -143,5 +145,8 @@ function fitWidth(screen: ReturnType<typeof createScreen>, host: HTMLElement): v
   if (drawn === 0) return;
   const fits = Math.floor((fontSize * (host.clientWidth - 20)) / drawn);
   const size = Math.max(SMALLEST_FONT, Math.min(LARGEST_FONT, fits));
-  if (size !== fontSize) term.options.fontSize = size;
+  if (size === fontSize) return;
+  term.options.fontSize = size;
+  // What was drawn in the old size is gone.
+  requestAnimationFrame(() => term.refresh(0, term.rows - 1));
 }

@@ -16,6 +16,8 @@ const KEPT_LINES = 10_000;
 export interface ScreenDeps {
   /** What a screen reader calls it. */
   readonly label: string;
+  /** Whether WebGL may draw it; a recording, whose letters shrink to fit, is drawn by the DOM. */
+  readonly webgl?: boolean;
   /** A link under the pointer, as an address; null when there is none. */
   readonly onLink: (address: string | null) => void;
 }
@@ -77,7 +79,7 @@ export function createScreen(deps: ScreenDeps) {
       opened = true;
       styles.during(() => term.open(box));
       term.textarea?.setAttribute('aria-label', deps.label);
-      drawByWebgl(term, styles);
+      if (deps.webgl !== false) drawByWebgl(term, styles);
     },
     unmount(): void {
       box.remove();
