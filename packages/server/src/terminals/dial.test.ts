@@ -14,7 +14,12 @@ import { createServant } from './dial.ts';
 async function ground(t: TestContext, generation: Generation, attach: 'auto' | 'message' | 'query' = 'auto') {
   const server = await startTerminalServer(t, generation, { key: 'token-v1' });
   const to = upstream('box', server.url, { kind: 'terminal', terminal: { ...TERMINAL_RULES, attach } });
-  const ways = createWays({ configured: [to], upstreams: { list: () => [to] }, bus: createBus() });
+  const ways = createWays({
+    configured: [to],
+    upstreams: { list: () => [to] },
+    bus: createBus(),
+    embedded: () => assert.fail('none is embedded'),
+  });
   t.after(() => ways[Symbol.asyncDispose]());
   const vault = {
     version: 1,

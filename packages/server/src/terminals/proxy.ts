@@ -13,7 +13,7 @@ import {
   terminalPath,
   terminalServerOf,
 } from './target.ts';
-import type { TerminalStore } from './terminal-store.ts';
+import type { Terminal, TerminalStore } from './terminal-store.ts';
 
 /** What an orchestrator may be told a terminal belongs to. */
 const CONTEXT = /^(?:default|(?:chat|automation):[A-Za-z0-9._-]{1,128})$/;
@@ -44,7 +44,7 @@ export function createProxy(deps: ProxyDeps) {
     const { 'x-session-id': session, 'x-terminal-context-id': context } = call.headers;
     if (context !== undefined && !CONTEXT.test(String(context)))
       throw new AppError('bad_request', 'X-Terminal-Context-Id: expected default, chat:ID or automation:ID.');
-    if (target.what === 'terminal') await own(upstream, target.id, principal);
+    const terminal = target.what === 'terminal' ? await own(upstream, target.id, principal) : null;
     // A session's directory is that of the terminal made in it; and older servers give the terminal the session's name.
     if (session !== undefined && (await store.isAnothers(upstream.id, String(session), principal.userId)))
       throw noSuchTerminal();
@@ -59,13 +59,16 @@ export function createProxy(deps: ProxyDeps) {
       upstream,
       path: `${serverPath(upstream, pathOf(target))}${queryOf(target, call.query)}`,
       via: way => ({
-        send: (request, receiver) => send(way, request, receiver, principal.userId, reader),
+        send: (request, receiver) =>
+          send(way, request, receiver, { userId: principal.userId, terminal, reader }),
       }),
     };
   };
 
-  async function own(upstream: Upstream, id: string, { userId }: Principal): Promise<void> {
-    if ((await store.find(upstream.id, id))?.userId !== userId) throw noSuchTerminal();
+  async function own(upstream: Upstream, id: string, { userId }: Principal): Promise<Terminal> {
+    const terminal = await store.find(upstream.id, id);
+    if (terminal?.userId !== userId) throw noSuchTerminal();
+    return terminal;
   }
 
   /** What has to be known of the answer; null: nothing, it streams. */
@@ -121,21 +124,32 @@ function send(
   way: Transport,
   request: OutboundRequest,
   receiver: ResponseReceiver,
-  userId: string,
-  reader: ((answer: ReadAnswer) => Promise<unknown>) | null,
+  about: {
+    userId: string;
+    terminal: Terminal | null;
+    reader: ((answer: ReadAnswer) => Promise<unknown>) | null;
+  },
 ): void {
-  const { headers } = request;
+  const { userId, terminal, reader } = about;
+  let { headers } = request;
   // What is read comes as it is.
-  const kept = reader === null ? headers : withoutHeader(headers, 'accept-encoding');
+  if (reader !== null) headers = without(headers, ['accept-encoding']);
+  if (terminal !== null) {
+    // To some servers a terminal is there in its own session alone.
+    headers = without(headers, ['x-session-id', 'x-terminal-context-id']);
+    if (terminal.sessionId !== null) headers.push('x-session-id', terminal.sessionId);
+    if (terminal.contextId !== null) headers.push('x-terminal-context-id', terminal.contextId);
+  }
   way.send(
-    { ...request, headers: [...kept, 'x-user-id', userId] },
+    { ...request, headers: [...headers, 'x-user-id', userId] },
     reader === null ? receiver : readAnswer(receiver, reader),
   );
 }
 
-function withoutHeader(headers: readonly string[], name: string): string[] {
+function without(headers: readonly string[], names: readonly string[]): string[] {
   const out: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) if (headers[i] !== name) out.push(headers[i]!, headers[i + 1]!);
+  for (let i = 0; i < headers.length; i += 2)
+    if (!names.includes(headers[i]!)) out.push(headers[i]!, headers[i + 1]!);
   return out;
 }
 
