@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import {
+  CallToolRequestSchema,
+  CompleteRequestSchema,
+  ElicitRequestSchema,
+  ListPromptsRequestSchema,
+  ListToolsRequestSchema,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import { startAgent } from './fixtures/agent.ts';
 import {
   legacyClient,
@@ -12,24 +20,53 @@ import {
   post,
   startMcpGateway,
 } from './fixtures/mcp.ts';
-import { startLegacyServer, startModernServer } from './fixtures/mcp-servers.ts';
+import { serveSessions, startLegacyServer, startModernServer } from './fixtures/mcp-servers.ts';
 
 const STDIO = fileURLToPath(new URL('./fixtures/mcp-stdio.ts', import.meta.url));
 const words = (result: unknown) => (result as { content: { text: string }[] }).content[0]!.text;
 const names = (list: readonly { name: string }[]) => list.map(({ name }) => name);
 const KEY = { old: 'upstream-key-old-0001', new: 'upstream-key-new-0001' };
 
+const LONG = 'a_tool_whose_name_says_all_that_there_is_to_be_said_about_its_use_and_more';
+
+/** Three pages of tools; the last one answers with a resource. */
+function pagedServer() {
+  const server = new Server(
+    { name: 'paged', version: '1.0.0' },
+    { capabilities: { tools: {}, prompts: {}, completions: {} } },
+  );
+  const pages = ['one', 'two', LONG];
+  server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
+    const at = Number(params?.cursor ?? 0);
+    const nextCursor = at + 1 < pages.length ? { nextCursor: String(at + 1) } : {};
+    return { tools: [{ name: pages[at]!, inputSchema: { type: 'object' } }], ...nextCursor };
+  });
+  server.setRequestHandler(CallToolRequestSchema, ({ params }) => ({
+    content: [
+      { type: 'text', text: params.name },
+      { type: 'resource_link', uri: 'note://paged', name: 'note' },
+    ],
+  }));
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [] }));
+  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }) => ({
+    completion: { values: [`${'name' in ref ? ref.name : ref.uri}: ${argument.value}`] },
+  }));
+  return server;
+}
+
 /** A server of each era over HTTP, one that does not answer, one that only Bob may use, and a program of Alice's behind a tunnel. */
 async function manyServers(t: Pick<TestContext, 'after'>) {
-  const [old, modern, bobs] = await Promise.all([
+  const [old, modern, bobs, paged] = await Promise.all([
     startLegacyServer(t),
     startModernServer(t),
     startLegacyServer(t),
+    serveSessions(t, pagedServer),
   ]);
   const gateway = await startMcpGateway(t, {
     old: { url: old.url, credential: { use: 'key', key: KEY.old }, tools: { deny: ['fail'] } },
     new: { url: modern.url, credential: { use: 'key', key: KEY.new } },
     dead: { url: 'http://127.0.0.1:9/mcp' },
+    paged: { url: paged.url },
     bobs: { url: bobs.url, access: { users: ['bob@corp.example'] } },
   });
   startAgent(
@@ -150,6 +187,55 @@ const byUpstream = (a: string, b: string) => {
   const [one, other] = [a.split('__')[0]!, b.split('__')[0]!];
   return one < other ? -1 : one > other ? 1 : 0;
 };
+
+test('pages go on where each server has more, long names are shortened, and completions find their server', async t => {
+  const { gateway } = all;
+  for (const era of ['legacy', 'modern'] as const) {
+    // By hand: a client of the second generation reads all pages by itself.
+    const ask = await asker(t, era, gateway);
+    const pages: string[][] = [];
+    let cursor: unknown;
+    do {
+      const { tools, nextCursor } = await ask('tools/list', cursor === undefined ? {} : { cursor });
+      pages.push(names(tools as { name: string }[]));
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    assert.equal(pages.length, 3, era);
+    assert.ok(pages[0]!.includes('paged__one') && pages[0]!.includes('old__echo'));
+    assert.deepEqual(pages[1], ['paged__two']);
+    const [short] = pages[2]!;
+    assert.equal(short?.length, 64);
+    const { content } = await ask('tools/call', { name: short, arguments: {} });
+    const link = { type: 'resource_link', uri: 'sallyport:paged/note://paged', name: 'note' };
+    assert.deepEqual(content, [{ type: 'text', text: LONG }, link]);
+    for (const [ref, said] of [
+      [{ type: 'ref/prompt', name: 'paged__greet' }, 'greet: x'],
+      [{ type: 'ref/resource', uri: 'sallyport:paged/note://{id}' }, 'note://{id}: x'],
+    ] as const) {
+      const { completion } = await ask('completion/complete', { ref, argument: { name: 'id', value: 'x' } });
+      assert.deepEqual((completion as { values: string[] }).values, [said]);
+    }
+    await assert.rejects(ask('tools/list', { cursor: 'made up' }), /no such cursor/);
+  }
+});
+
+/** One request after the other, as a client of that era writes them. */
+async function asker(t: TestContext, era: 'legacy' | 'modern', gateway: McpGateway) {
+  const session =
+    era === 'legacy'
+      ? { 'mcp-session-id': (await legacyClient(t, gateway, '/mcp')).transport.sessionId! }
+      : null;
+  let id = 100;
+  return async (method: string, params: Record<string, unknown>) => {
+    id += 1;
+    const { headers, body } = modernRequest(method, params, id);
+    const { json } = await (session === null
+      ? post(gateway, '/mcp', body, headers)
+      : post(gateway, '/mcp', { jsonrpc: '2.0', id, method, params }, session));
+    if (json.error !== undefined) throw new Error(json.error.message);
+    return json.result;
+  };
+}
 
 test("nobody sees or calls another's server, and cannot tell it from none", async t => {
   const { gateway, bobs } = all;
