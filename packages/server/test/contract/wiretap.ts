@@ -66,6 +66,8 @@ export async function startWiretap(gateway: URL): Promise<Wiretap> {
   const accepting = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   server.on('connection', socket => {
     sockets.add(socket);
+    // An agent that is killed resets what it had open.
+    socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
   server.on('upgrade', (req, socket: Socket, head) => {
