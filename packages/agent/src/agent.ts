@@ -5,6 +5,7 @@ import { createAgent } from './dial.ts';
 import { startHealth } from './health.ts';
 import { type Link, openLink } from './link.ts';
 import { createLocalHttp, type LocalServer } from './local-http.ts';
+import { createLocalShells } from './local-shells.ts';
 import { createLocalStdio } from './local-stdio.ts';
 import type { Log } from './log.ts';
 import type { GatewaySettings, ServedSettings, Settings } from './settings.ts';
@@ -53,9 +54,11 @@ const localServer = (
   served: ServedSettings,
   deps: { clock: Clock; log: Log; env: NodeJS.ProcessEnv },
 ): LocalServer =>
-  served.kind === 'stdio'
-    ? createLocalStdio(served, { ...deps, env: withoutKey(deps.env) })
-    : createLocalHttp(served);
+  served.kind === 'terminal'
+    ? createLocalShells(served, deps)
+    : served.kind === 'stdio'
+      ? createLocalStdio(served, { ...deps, env: withoutKey(deps.env) })
+      : createLocalHttp(served);
 
 /** What a local server has no business to know. */
 function withoutKey(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

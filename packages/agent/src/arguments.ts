@@ -12,6 +12,7 @@ const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, fro
   sallyport-agent --gateway URL --name NAME -- COMMAND ...  an MCP server that is a program
   sallyport-agent --gateway URL --name NAME --http URL      an MCP server over HTTP
   sallyport-agent --gateway URL --name NAME --web URL       any other HTTP server
+  sallyport-agent --gateway URL --terminal                  shells of this machine, to you
   sallyport-agent --config FILE                             several servers, several gateways
   sallyport-agent login --gateway URL                       get a key by your browser
 
@@ -86,6 +87,7 @@ function parse(argv: readonly string[]) {
         title: text,
         http: text,
         web: text,
+        terminal: flag,
         isolate: text,
         idle: text,
         most: text,
@@ -135,12 +137,13 @@ async function gatewayOf(
 function servedOf(values: Values, positionals: readonly string[]): ServedSettings {
   const { http, web, 'local-stdio': local } = values;
   const command = local === undefined ? positionals : words(local);
-  const name = values.name ?? (local === undefined ? undefined : nameOf(command));
+  const named = values.name ?? (values.terminal ? 'shell' : undefined);
+  const name = named ?? (local === undefined ? undefined : nameOf(command));
   if (name === undefined || !SERVER_NAME.test(name))
     throw new SettingsError('--name: expected lower case letters, digits, dots, dashes and underscores');
-  const ways = [http, web, command[0]].filter(way => way !== undefined);
+  const ways = [http, web, command[0], values.terminal].filter(way => way !== undefined);
   if (ways.length !== 1)
-    throw new SettingsError('say what is to be served: --http URL, --web URL, or -- COMMAND');
+    throw new SettingsError('say what is to be served: --http URL, --web URL, --terminal, or -- COMMAND');
   const common = {
     name,
     title: values.title ?? null,
@@ -151,6 +154,7 @@ function servedOf(values: Values, positionals: readonly string[]): ServedSetting
       paths: values.path ?? [],
     },
   };
+  if (values.terminal) return { ...common, kind: 'terminal' };
   if (http !== undefined) return { ...common, kind: 'mcp', url: urlOf('--http', http) };
   if (web !== undefined) return { ...common, kind: 'http', url: urlOf('--web', web) };
   return {

@@ -11,6 +11,7 @@ const SERVER_KEYS = new Set([
   'description',
   'http',
   'web',
+  'terminal',
   'command',
   'cwd',
   'env',
@@ -64,8 +65,11 @@ function servedOf(value: unknown, where: string): ServedSettings {
   const { name, http, web, command } = server;
   if (typeof name !== 'string' || !SERVER_NAME.test(name))
     throw new SettingsError(`${where}.name: expected ${SERVER_NAME.source}`);
-  if ([http, web, command].filter(way => way !== undefined).length !== 1)
-    throw new SettingsError(`${where}: expected one of http, web and command`);
+  const { terminal } = server;
+  if (terminal !== undefined && terminal !== true)
+    throw new SettingsError(`${where}.terminal: expected true`);
+  if ([http, web, command, terminal].filter(way => way !== undefined).length !== 1)
+    throw new SettingsError(`${where}: expected one of http, web, terminal and command`);
   const common = {
     name,
     title: server['title'] === undefined ? null : String(server['title']),
@@ -76,6 +80,7 @@ function servedOf(value: unknown, where: string): ServedSettings {
       paths: texts(server['paths'], `${where}.paths`),
     },
   };
+  if (terminal) return { ...common, kind: 'terminal' };
   if (http !== undefined) return { ...common, kind: 'mcp', url: urlOf(`${where}.http`, http) };
   if (web !== undefined) return { ...common, kind: 'http', url: urlOf(`${where}.web`, web) };
   const words = texts(command, `${where}.command`).map(homed);

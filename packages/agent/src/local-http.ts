@@ -6,6 +6,7 @@ import {
 } from 'node:http';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import { pathAllowed } from './allow.ts';
 import { answerError } from './answer.ts';
@@ -33,8 +34,11 @@ export interface LocalServer extends AsyncDisposable {
   handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, path: string): void;
 }
 
-/** A server over HTTP on this machine or beside it: requests pass as they are, both ways at the other's pace. */
-export function createLocalHttp(served: HttpServed): LocalServer {
+/**
+ * A server over HTTP on this machine or beside it: requests pass as they are, both ways at the other's pace.
+ * @param connect opens connections, where not over the network
+ */
+export function createLocalHttp(served: HttpServed, connect?: () => Duplex): LocalServer {
   const secure = served.url.protocol === 'https:';
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   const send = secure ? requestHttps : requestHttp;
@@ -56,7 +60,7 @@ export function createLocalHttp(served: HttpServed): LocalServer {
         method,
         path: `${base}${path}` || '/',
         headers: outbound(headers, served.url.host),
-        agent,
+        ...(connect === undefined ? { agent } : { createConnection: connect }),
       });
       if (filter === null) {
         stream.pipe(request);

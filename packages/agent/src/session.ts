@@ -43,7 +43,10 @@ export function openSession(deps: {
 }): Session {
   const { stream, hello, servers, noticed } = deps;
   const { promise: ended, resolve } = Promise.withResolvers<string>();
-  const session = performServerHandshake(stream, { settings: SETTINGS, maxSessionMemory: SESSION_MEMORY });
+  const session = performServerHandshake(stream, {
+    settings: { ...SETTINGS, enableConnectProtocol: true },
+    maxSessionMemory: SESSION_MEMORY,
+  });
   session.setLocalWindowSize(TUNNEL_WINDOW);
   const share = shareWindow(session);
   let calls = 0;

@@ -35,7 +35,12 @@ export interface StdioServed extends Served {
   readonly most: number;
 }
 
-export type ServedSettings = HttpServed | StdioServed;
+/** Shells of this account. */
+export interface TerminalServed extends Served {
+  readonly kind: 'terminal';
+}
+
+export type ServedSettings = HttpServed | StdioServed | TerminalServed;
 
 /** One gateway, and what it gets. */
 export interface GatewaySettings {

@@ -74,7 +74,7 @@ export function joinTunnels(
       failing: { of: id => tunnels.failing(id) ?? failing.of(id) },
     }),
     transportTo: upstream => tunnels.transportTo(upstream) ?? ways.to(upstream),
-    socketTo: ways.socketTo,
+    socketTo: upstream => tunnels.socketTo(upstream) ?? ways.socketTo(upstream),
     upgrades: [
       { prefix: TUNNEL_PATH, upgrade: tunnels.upgrade },
       ...FOREIGN_PATHS.map(prefix => ({ prefix, upgrade: tunnels.foreign.upgrade })),

@@ -11,6 +11,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
 import type { Principal } from '../terms/principal.ts';
+import type { SocketWay } from '../terms/socket-way.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { createAcceptor, noCommonVersion, versionIn } from './accept.ts';
@@ -29,6 +30,7 @@ import { createSharing, type Sharing } from './sharing.ts';
 import { StdioLine } from './stdio-line.ts';
 import { createTally, type Tally } from './tally.ts';
 import { TunnelCall } from './tunnel-call.ts';
+import { openTunnelSocket } from './tunnel-socket.ts';
 import type { TunnelStore } from './tunnel-store.ts';
 import { isTunnel } from './tunnel-upstream.ts';
 import { createUseWatch } from './use.ts';
@@ -78,6 +80,8 @@ export interface Tunnels extends AsyncDisposable {
   find(upstreamId: string): Upstream | undefined;
   list(): readonly Upstream[];
   transportTo(upstream: Upstream): Transport | undefined;
+  /** The same, for WebSockets. */
+  socketTo(upstream: Upstream): SocketWay | undefined;
   /**
    * Opens the messages of a server that speaks on standard input and output.
    * @throws AppError `upstream_unreachable` while no agent serves it, `unavailable` when its tunnel is full
@@ -171,6 +175,19 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     list: () => registry.list().map(({ upstream }) => upstream),
     // A tunnel is not to be reached in the place of an upstream of its name.
     transportTo: upstream => (isTunnel(upstream) ? registry.find(upstream.id)?.transport : undefined),
+
+    socketTo(upstream) {
+      if (!isTunnel(upstream)) return undefined;
+      return {
+        async open(path, headers, signal) {
+          const live = registry.find(upstream.id)?.live ?? null;
+          if (live === null || !(live.connection instanceof Connection) || live.connection.over)
+            throw notConnected(upstream.id);
+          const at = { tunnel: upstream.id, server: live.server.name, path };
+          return openTunnelSocket(live.connection, at, headers, signal);
+        },
+      };
+    },
 
     openLines(upstream, wanted, events) {
       const live = registry.find(upstream.id)?.live ?? null;
