@@ -166,6 +166,13 @@ test('who a tunnel is shared with sees it come and go; an admin sees it in any c
   await root.getByRole('button', { name: 'Disconnect alice/wiki' }).click();
   await asked.getByText('1 person or group loses it: everyone').waitFor();
   await asked.getByText('1 plain name is free again: wiki').waitFor();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await bo.emulateMedia({ colorScheme });
+    for (const width of [320, 1280]) {
+      await bo.setViewportSize({ width, height: 800 });
+      assert.deepEqual(await faultsOf(bo), [], `the list, ${colorScheme} at ${width}`);
+    }
+  }
   assert.deepEqual(await faultsOf(root), []);
   await asked.getByRole('button', { name: 'Disconnect', exact: true }).click();
   await agent.says(/its owner or an admin disconnected it/);
