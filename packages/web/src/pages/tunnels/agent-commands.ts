@@ -22,6 +22,14 @@ export const SERVED = [
     explained: 'Any other HTTP server. --path lets only a part of it through, and may be repeated.',
     rest: '--web http://localhost:8080',
   },
+  {
+    name: 'A terminal',
+    suggestion: 'shell',
+    path: 'terminals',
+    explained:
+      'A shell on that machine, as the user who starts the agent. Whoever you share it with is that user there.',
+    rest: '--terminal',
+  },
 ] as const;
 
 export const loginCommand = (gateway: string): string => `sallyport-agent login --gateway ${gateway}`;
