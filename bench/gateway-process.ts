@@ -28,6 +28,8 @@ export interface MoreConfig {
   /** MCP servers over HTTP by id: their ports. */
   readonly mcp?: Readonly<Record<string, number>>;
   readonly tunnelsPerUser?: number;
+  /** Others, as the configuration has them. */
+  readonly upstreams?: readonly object[];
 }
 
 export async function seedGateway(
@@ -88,7 +90,7 @@ function configuration(
   upstreamPort: number,
   folder: string,
   provider: string,
-  { mcp = {}, tunnelsPerUser }: MoreConfig,
+  { mcp = {}, tunnelsPerUser, upstreams = [] }: MoreConfig,
 ) {
   const credential = { use: 'sign-in', token: 'access_token' };
   const access = { everyone: true };
@@ -112,6 +114,7 @@ function configuration(
         credential,
         access,
       })),
+      ...upstreams.map(one => ({ credential, access, ...one })),
     ],
     ...(tunnelsPerUser === undefined ? {} : { tunnelsPerUser }),
   };

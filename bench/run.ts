@@ -25,6 +25,7 @@ const SUITES: Record<string, (bench: Bench) => Promise<void>> = {
   memory: async bench => (await import('./suites/memory.ts')).memory(bench),
   start: async bench => (await import('./suites/start.ts')).start(bench),
   tunnel: async bench => (await import('./suites/tunnel.ts')).tunnel(bench),
+  terminal: async bench => (await import('./suites/terminal.ts')).terminal(bench),
   mcp: async bench => (await import('./suites/mcp.ts')).mcp(bench),
 };
 

@@ -1,6 +1,9 @@
 import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
 import type { Outcome } from './outcome.ts';
 
+/** By which all tunnels are counted together: their ids hold the names of users. */
+const TUNNELS = '{user}/{name}';
+
 interface Series {
   readonly latency: Histogram;
   readonly results: Map<Outcome['result'], Counter>;
@@ -33,7 +36,8 @@ export function createCallMetrics(
 
   return {
     record({ upstream, result, took }) {
-      const id = upstream?.id ?? '';
+      const own = upstream?.id ?? '';
+      const id = own.includes('/') ? TUNNELS : own;
       let series = byUpstream.get(id);
       if (series === undefined) {
         const latency = metrics.histogram(seconds.name, seconds.help, { upstream: id });
