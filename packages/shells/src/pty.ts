@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ReadStream } from 'node:tty';
@@ -40,6 +40,44 @@ function load(): NonNullable<typeof binary> {
 /** How long a terminal that takes no more input is left alone, at first and at most, milliseconds. */
 const REST = { first: 2, most: 100 };
 
+/** What a read of a terminal gives at most is 4 KB; this is more than a system keeps. */
+const PIECE = 64 * 1024;
+
+/**
+ * Reads a terminal to its end. When the last program lets go of the other one, Node 24 takes the first piece that is not full for the last (libuv, until
+ * 1.52), or the read fails with EIO, which makes a stream forget what its reader has not read yet.
+ */
+class LastingReadStream extends ReadStream {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    super(fd);
+    this.#fd = fd;
+  }
+
+  override push(chunk: Buffer | null): boolean {
+    if (chunk === null) for (let rest = this.#rest(); rest !== null; rest = this.#rest()) super.push(rest);
+    return super.push(chunk);
+  }
+
+  override destroy(error?: Error): this {
+    if ((error as NodeJS.ErrnoException | undefined)?.code !== 'EIO') return super.destroy(error);
+    this.once('end', () => super.destroy());
+    this.push(null);
+    return this;
+  }
+
+  #rest(): Buffer | null {
+    const piece = Buffer.allocUnsafe(PIECE);
+    try {
+      const came = readSync(this.#fd, piece);
+      return came === 0 ? null : piece.subarray(0, came);
+    } catch {
+      return null;
+    }
+  }
+}
+
 /** A terminal's controlling end, and the program at the other. */
 export class Pty {
   readonly pid: number;
@@ -72,8 +110,7 @@ export class Pty {
     this.pid = pid;
     this.#fd = fd;
     this.#native = native;
-    this.#stream = new ReadStream(fd);
-    // EIO (Linux) when the last program has let go of the other end: a close follows.
+    this.#stream = new LastingReadStream(fd);
     this.#stream.on('error', () => {});
   }
 
