@@ -53,9 +53,12 @@ export function createEras(deps: {
   });
 
   async function probe(principal: Principal, upstream: Upstream, key: string): Promise<Era> {
-    const era = deps.inLines(upstream)
+    const lines = deps.inLines(upstream);
+    const era = lines
       ? await probeLine(upstream)
       : eraOf(await back.ask(principal, upstream, probing()), upstream);
+    // Its agent came or went meanwhile: what was asked is not what is there.
+    if (deps.inLines(upstream) !== lines) return probe(principal, upstream, key);
     verdicts.set(key, era, runtime.now() + KEPT);
     return era;
   }
