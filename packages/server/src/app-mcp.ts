@@ -1,6 +1,5 @@
 import { upstreamFailure } from './forward/upstream-failure.ts';
 import { type BackHttpDeps, createBackHttp } from './mcp/back-http.ts';
-import type { Call, Forward } from './mcp/call.ts';
 import { modernCapabilities } from './mcp/capabilities.ts';
 import { createEras } from './mcp/eras.ts';
 import type { HeldBack, HeldListener } from './mcp/held-back.ts';
@@ -27,6 +26,7 @@ import { every } from './platform/every.ts';
 import type { Logger } from './platform/log.ts';
 import type { Runtime } from './platform/runtime.ts';
 import type { Audit } from './terms/audit.ts';
+import type { Call, Forward } from './terms/journey.ts';
 import type { LineWanted, MessageLine, MessageLineEvents } from './terms/message-line.ts';
 import type { Sealer } from './terms/sealer.ts';
 import type { Upstream } from './terms/upstream.ts';

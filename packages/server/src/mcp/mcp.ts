@@ -1,9 +1,9 @@
 import { asAppError } from '../platform/errors.ts';
+import type { Call } from '../terms/journey.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import { Answer } from './answer.ts';
-import type { Call } from './call.ts';
 import type { Eras } from './eras.ts';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Joined } from './joined/joined.ts';

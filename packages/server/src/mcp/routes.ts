@@ -1,7 +1,7 @@
 import { AppError } from '../platform/errors.ts';
+import type { Call, Destination, Forward } from '../terms/journey.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import type { Call, Destination, Forward } from './call.ts';
 import type { Joined } from './joined/joined.ts';
 import { JOINED } from './joined/joined-upstream.ts';
 import { asOwnCall, oneOfMany } from './joined/one-of-many.ts';

@@ -1,8 +1,8 @@
 import { AppError } from '../platform/errors.ts';
+import type { Call, Destination } from '../terms/journey.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import type { Call, Destination } from './call.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import {
   isTerminalId,

@@ -1,7 +1,7 @@
 import type { AppError } from '../platform/errors.ts';
+import type { Call, Destination, Forward } from '../terms/journey.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import type { Call, Destination, Forward } from './call.ts';
 import { PREFIXES } from './target.ts';
 
 /** A terminal server as its users see it. */

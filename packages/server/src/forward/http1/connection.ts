@@ -52,11 +52,7 @@ export class Connection implements ResponseHandler {
       .on('close', this.#onClose);
   }
 
-  /** Idle, it may be used until then, milliseconds of the owner's time. */
-  get deadline(): number {
-    return this.#deadline;
-  }
-
+  /** Idle, whether its server still expects to be asked on it. */
   get usable(): boolean {
     return !this.#dead && this.#deadline > this.#owner.now;
   }

@@ -1,8 +1,8 @@
 import type { Bus } from '../../platform/bus.ts';
+import type { Call } from '../../terms/journey.ts';
 import type { Principal } from '../../terms/principal.ts';
 import type { Upstream } from '../../terms/upstream.ts';
 import type { BackHttp } from '../back-http.ts';
-import type { Call } from '../call.ts';
 import { legacyCapabilities } from '../capabilities.ts';
 import type { Eras } from '../eras.ts';
 import { decodeHeader } from '../header-value.ts';

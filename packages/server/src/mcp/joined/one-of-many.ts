@@ -1,7 +1,7 @@
 import { asAppError } from '../../platform/errors.ts';
+import type { Call } from '../../terms/journey.ts';
 import type { Transport } from '../../terms/transport.ts';
 import { Answer } from '../answer.ts';
-import type { Call } from '../call.ts';
 import { encodeHeader } from '../header-value.ts';
 import { isObject, isRequest } from '../json-rpc.ts';
 import { checkModern } from '../modern-request.ts';

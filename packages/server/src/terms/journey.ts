@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AppError } from '../platform/errors.ts';
-import type { Principal } from '../terms/principal.ts';
-import type { Transport } from '../terms/transport.ts';
-import type { Upstream } from '../terms/upstream.ts';
+import type { Principal } from './principal.ts';
+import type { Transport } from './transport.ts';
+import type { Upstream } from './upstream.ts';
 
-/** One request under `/terminals`, as `http` hands it over. */
+/** One request of the data plane, as `http` hands it over, and as much of it as a room needs that answers under a path of its own. */
 export interface Call {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -19,7 +19,7 @@ export interface Call {
   readonly body: { discard(): void };
 }
 
-/** Where a call goes. `via` stands before the way there: it adds what terminal servers are told, and reads what they answer. */
+/** Where a call goes. `via` stands before the way to the upstream: it may send something else there, or several things, and reads what comes back. */
 export interface Destination {
   readonly upstream: Upstream;
   readonly path: string;
@@ -28,6 +28,7 @@ export interface Destination {
 
 /** The sentence that every call walks: authenticate → find → authorize → credential → send → record. */
 export interface Forward {
+  /** Who calls; the first step of every call. @throws AppError */
   authenticate(call: Call): Principal | Promise<Principal>;
   handle(
     call: Call,
