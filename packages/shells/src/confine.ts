@@ -145,3 +145,5 @@ export function programNamed(name: string): string | null {
 
 /** What the program that does files needs to see of this machine: Node itself, and its own source. */
 export const OWN_SOURCE = dirname(fileURLToPath(import.meta.url));
+/** Does file calls where shells run. */
+export const FILE_PROGRAM = `${OWN_SOURCE}/files/main.ts`;

@@ -8,7 +8,7 @@ import {
 import type { Duplex } from 'node:stream';
 import { answerJson } from './answers.ts';
 import type { Caller } from './caller.ts';
-import { OWN_SOURCE } from './confine.ts';
+import { FILE_PROGRAM, OWN_SOURCE } from './confine.ts';
 import { CWD_HEADER, type Directories } from './directories.ts';
 import type { Launcher } from './launcher.ts';
 import { endProcess } from './processes.ts';
@@ -27,7 +27,7 @@ export interface FileServers extends Disposable {
 export function createFileServers(deps: { launcher: Launcher; directories: Directories }): FileServers {
   const { launcher, directories } = deps;
   const agents = new Map<string, Agent>();
-  const program = [process.execPath, `${OWN_SOURCE}/files/main.ts`];
+  const program = [process.execPath, FILE_PROGRAM];
   const reads = [process.execPath, OWN_SOURCE];
 
   function agentOf(user: string): Agent {

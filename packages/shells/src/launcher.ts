@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { Refused } from './answers.ts';
-import { type Confinement, createConfinement } from './confine.ts';
+import { type Confinement, createConfinement, FILE_PROGRAM } from './confine.ts';
 import { environmentOf } from './environment.ts';
 import { createHomes } from './homes.ts';
 import { createReaper, startKeeper } from './processes.ts';
@@ -96,10 +96,17 @@ export function createLauncher(deps: { settings: ShellSettings; clock: Clock }):
   };
 }
 
-/** An account that cannot reach its homes would have shells that do not start. @throws ShellSettingsError */
+/** An account has to reach its homes, and the program that does its file calls. @throws ShellSettingsError */
 function assertReachable({ account, homes, isolate }: ShellSettings, confine: Confinement): void {
   if (account === null || homes === null || isolate !== 'none') return;
-  const { file, args } = confine(['/usr/bin/test', '-x', homes], { home: homes, cwd: '/' });
-  if (spawnSync(file, args, { cwd: '/', env: {}, timeout: 10_000 }).status !== 0)
-    throw new ShellSettingsError(`homes: account ${account.uid} cannot reach ${homes}`);
+  const may = (mode: string, path: string) => {
+    const { file, args } = confine(['/usr/bin/test', mode, path], { home: homes, cwd: '/' });
+    return spawnSync(file, args, { cwd: '/', env: {}, timeout: 10_000 }).status === 0;
+  };
+  if (!may('-x', homes)) throw new ShellSettingsError(`homes: account ${account.uid} cannot reach ${homes}`);
+  for (const path of [process.execPath, FILE_PROGRAM])
+    if (!may('-r', path))
+      throw new ShellSettingsError(
+        `account: ${account.uid} cannot read ${path}; install Sallyport where that account may read it`,
+      );
 }
