@@ -1,17 +1,30 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
-import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  ElicitRequestSchema,
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js';
+import { startAgent } from './fixtures/agent.ts';
 import { eventually } from './fixtures/data-plane.ts';
-import { type McpGateway, startMcpGateway } from './fixtures/mcp.ts';
+import { legacyClient, type McpGateway, startMcpGateway } from './fixtures/mcp.ts';
 import { startLegacyServer, startModernServer } from './fixtures/mcp-servers.ts';
 
+const PROGRAM = fileURLToPath(new URL('./fixtures/mcp-stdio.ts', import.meta.url));
 const words = (result: unknown) => (result as { content: { text: string }[] }).content[0]!.text;
 
-async function oldest(gateway: McpGateway, path: string): Promise<Client> {
+async function oldest(
+  t: TestContext,
+  gateway: McpGateway,
+  path: string,
+  prepare: (client: Client) => void = () => {},
+): Promise<Client> {
   const client = new Client({ name: 'oldest', version: '1' }, { capabilities: { elicitation: {} } });
   client.setRequestHandler(ElicitRequestSchema, async () => ({ action: 'accept', content: { name: 'Ada' } }));
+  prepare(client);
   const headers = { authorization: `Bearer ${await gateway.keyOf('alice')}` };
   const transport = new SSEClientTransport(new URL(path, gateway.url), {
     requestInit: { headers },
@@ -20,6 +33,7 @@ async function oldest(gateway: McpGateway, path: string): Promise<Client> {
     },
   });
   await client.connect(transport as Parameters<Client['connect']>[0]);
+  t.after(() => client.close());
   return client;
 }
 
@@ -31,7 +45,7 @@ test('a client of the transport of 2024-11-05 uses servers of either era', async
     ['/mcp/old/sse', 'accept:Ada'],
     ['/mcp/new/sse', 'Ada'],
   ] as const) {
-    const client = await oldest(gateway, path);
+    const client = await oldest(t, gateway, path);
     assert.equal(words(await client.callTool({ name: 'echo', arguments: { text: 'hi' } })), 'hi');
     assert.equal(words(await client.callTool({ name: 'ask', arguments: { times: 1 } })), answer);
     const leaving = new AbortController();
@@ -45,6 +59,90 @@ test('a client of the transport of 2024-11-05 uses servers of either era', async
     await eventually(() => server.cancelled.includes(path));
     await client.close();
   }
+});
+
+test('a client of the transport of 2024-11-05 has all servers at once, and hears of their changes', async t => {
+  const legacy = await startLegacyServer(t);
+  const modern = await startModernServer(t);
+  const gateway = await startMcpGateway(t, { old: { url: legacy.url }, new: { url: modern.url } });
+  let changes = 0;
+  const updated: string[] = [];
+  const client = await oldest(t, gateway, '/mcp/sse', one => {
+    one.setNotificationHandler(ToolListChangedNotificationSchema, () => void changes++);
+    one.setNotificationHandler(
+      ResourceUpdatedNotificationSchema,
+      ({ params }) => void updated.push(params.uri),
+    );
+  });
+  assert.equal(client.getServerVersion()?.name, 'sallyport');
+  // Where steps and result come in one piece, this client forgets the call before it looks at its steps.
+  const steps: unknown[] = [];
+  const { transport } = client;
+  const heard = transport!.onmessage;
+  transport!.onmessage = message => {
+    if ('method' in message && message.method === 'notifications/progress')
+      steps.push(message.params?.['progress']);
+    heard?.(message);
+  };
+  const names = (await client.listTools()).tools.map(({ name }) => name);
+  for (const [server, answer] of [
+    ['old', 'accept:Ada'],
+    ['new', 'Ada'],
+  ] as const) {
+    assert.ok(names.includes(`${server}__echo`), `${names}`);
+    const call = (name: string, args: Record<string, unknown>) =>
+      client.callTool({ name: `${server}__${name}`, arguments: args }, undefined, { onprogress() {} });
+    assert.equal(words(await call('echo', { text: server })), server);
+    assert.equal(words(await call('ask', { times: 1 })), answer);
+    steps.length = 0;
+    await call('count', { to: 3 });
+    assert.deepEqual(steps, [1, 2, 3]);
+    const uri = `sallyport:${server}/note://one`;
+    assert.deepEqual((await client.readResource({ uri })).contents, [{ uri, text: 'a note' }]);
+    const leaving = new AbortController();
+    const called = client.callTool({ name: `${server}__wait`, arguments: { tag: 'all' } }, undefined, {
+      signal: leaving.signal,
+    });
+    const { ran, cancelled } = server === 'old' ? legacy : modern;
+    await eventually(() => ran.get('wait') === 1);
+    leaving.abort();
+    await assert.rejects(called);
+    await eventually(() => cancelled.includes('all'));
+  }
+  modern.notify.toolsChanged();
+  await eventually(() => changes > 0);
+  await client.subscribeResource({ uri: 'sallyport:old/note://one' });
+  for (const { server } of legacy.sessions.values())
+    await server.server.sendResourceUpdated({ uri: 'note://one' });
+  await eventually(() => updated.length > 0);
+  assert.deepEqual(updated, ['sallyport:old/note://one']);
+  await client.close();
+  // The stream was the session, and with it went what it held at the servers.
+  await eventually(() => legacy.subscribed.size === 0);
+});
+
+test('the plain name of a tunnel leads to its program by either transport', async t => {
+  const gateway = await startMcpGateway(t, {});
+  const key = await gateway.keyOf('alice');
+  const args = ['--gateway', gateway.url, '--name', 'tool', '--', process.execPath, PROGRAM];
+  await startAgent(t, args, { SALLYPORT_KEY: key }).says(/connected {2}tool/);
+  const headers = {
+    authorization: `Bearer ${await gateway.keyOf('root')}`,
+    'content-type': 'application/json',
+  };
+  const tunnels = await (await fetch(`${gateway.url}/api/v1/tunnels`, { headers })).json();
+  const [{ id }] = (tunnels as { items: [{ id: string }] }).items;
+  const changed = await fetch(`${gateway.url}/api/v1/tunnels/${id}`, {
+    method: 'PATCH',
+    headers,
+    body: JSON.stringify({ alias: 'plain' }),
+  });
+  assert.equal(changed.status, 200);
+  const old = await oldest(t, gateway, '/mcp/plain/sse');
+  assert.equal(words(await old.callTool({ name: 'echo', arguments: { text: 'a' } })), 'a');
+  await old.close();
+  const { client } = await legacyClient(t, gateway, '/mcp/plain');
+  assert.equal(words(await client.callTool({ name: 'echo', arguments: { text: 'b' } })), 'b');
 });
 
 test("messages for another's stream are 404, and so are those for one that is over", async t => {

@@ -108,6 +108,96 @@ test("for Bob Alice's session does not exist, nor does an event of it, wherever 
   }
 });
 
+/** A server, a tunnel and an upstream called `sse` that only Alice may use. */
+async function privateHouse(t: TestContext) {
+  const server = await startLegacyServer(t);
+  const alices = { url: server.url, access: { users: ['alice@corp.example'] } };
+  const gateway = await startMcpGateway(t, { mine: alices, all: { url: server.url }, sse: alices });
+  const key = await gateway.keyOf('alice');
+  for (const name of ['tool', 'sse'])
+    await startAgent(t, ['--gateway', gateway.url, '--name', name, '--', process.execPath, PROGRAM], {
+      SALLYPORT_KEY: key,
+    }).says(new RegExp(`connected {2}${name}`));
+  return { gateway, server };
+}
+
+test("a server that is Alice's alone cannot be told from none, by whatever Bob sends it", async t => {
+  const { gateway, server } = await privateHouse(t);
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
+  };
+  const modern = modernRequest('tools/call', { name: 'echo', arguments: { text: 'x' } });
+  const seen = server.seen.length;
+  for (const name of ['mine', 'alice/tool', 'alice/sse'])
+    for (const at of ['', '/sse', '/messages', '/messages?sessionId=x'])
+      for (const [method, headers, body] of [
+        ['POST', {}, initialize],
+        ['POST', modern.headers, modern.body],
+        ['POST', {}, [initialize]],
+        ['POST', { 'mcp-session-id': 'x' }, undefined],
+        ['GET', {}, undefined],
+        ['GET', { 'last-event-id': 'x', 'mcp-session-id': 'x' }, undefined],
+        ['DELETE', { 'mcp-session-id': 'x' }, undefined],
+        ['PUT', {}, undefined],
+      ] as const)
+        await noTelling(`${method} /mcp/${name}${at}`, name, id =>
+          as(gateway, 'bob', method, `/mcp/${id}${at}`, headers, body),
+        );
+  assert.equal(server.seen.length, seen);
+  assert.equal((await as(gateway, 'alice', 'POST', '/mcp/mine', {}, initialize)).status, 200);
+
+  // Nor is it in the way of what is everybody's.
+  const leaving = new AbortController();
+  const stream = await fetch(`${gateway.url}/mcp/sse`, {
+    headers: { authorization: `Bearer ${await gateway.keyOf('bob')}`, accept: 'text/event-stream' },
+    signal: leaving.signal,
+  });
+  assert.equal(stream.status, 200);
+  leaving.abort();
+});
+
+test('a server that is taken from Bob while he calls it is gone, as one that was removed', async t => {
+  const server = await startLegacyServer(t);
+  const gateway = await startMcpGateway(t, {});
+  const admin = (method: string, path: string, body?: unknown) => as(gateway, 'root', method, path, {}, body);
+  const access = (everyone: boolean) => ({ everyone, users: [], groups: [] });
+  const define = (id: string) => ({
+    id,
+    name: 'Of all',
+    kind: 'mcp',
+    url: server.url,
+    credential: { use: 'none' },
+    access: access(true),
+  });
+  const answers = [];
+  let calls = 0;
+  for (const id of ['taken', 'removed']) {
+    assert.equal((await admin('POST', '/api/v1/upstreams', define(id))).status, 201);
+    const { transport } = await legacyClient(t, gateway, `/mcp/${id}`, { user: 'bob' });
+    const waiting = as(
+      gateway,
+      'bob',
+      'POST',
+      `/mcp/${id}`,
+      { 'mcp-session-id': transport.sessionId! },
+      { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'wait', arguments: { tag: id } } },
+    );
+    calls += 1;
+    await eventually(() => server.ran.get('wait') === calls);
+    const done =
+      id === 'taken'
+        ? await admin('PUT', `/api/v1/upstreams/${id}`, { ...define(id), access: access(false) })
+        : await admin('DELETE', `/api/v1/upstreams/${id}`);
+    assert.ok(done.ok, await done.text());
+    answers.push(await waiting.then(shown).catch((error: Error) => error.message));
+    answers.push(await shown(await as(gateway, 'bob', 'GET', `/mcp/${id}`)));
+  }
+  assert.deepEqual(answers.slice(0, 2), answers.slice(2));
+});
+
 test("Alice's tunnel can be called by whom it is shared with, and is not there to be changed or taken over", async t => {
   const { gateway, tunnel } = await house(t);
   for (const method of ['PATCH', 'DELETE'])

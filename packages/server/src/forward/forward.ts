@@ -28,6 +28,8 @@ export interface Surface {
   readonly route: string;
   /** Renders an error of ours, in the shape this surface speaks. */
   answer(call: Call, error: AppError): void;
+  /** What is said of an upstream that is not there, and then of one that is not the caller's as well: nobody can tell which. */
+  readonly unknown?: () => AppError;
 }
 
 /** Finds where a call goes; the body's head may be read for it. */
@@ -78,8 +80,9 @@ export function createForward(deps: ForwardDeps): Forward {
     });
   }
 
-  function authorize(principal: Principal, upstream: Upstream): void {
+  function authorize(principal: Principal, upstream: Upstream, surface: Surface): void {
     if (deps.may(principal, upstream)) return;
+    if (surface.unknown !== undefined) throw surface.unknown();
     throw new AppError(
       'forbidden',
       `You may not use the upstream ${upstream.id}; ask an admin of this gateway for access.`,
@@ -87,10 +90,11 @@ export function createForward(deps: ForwardDeps): Forward {
   }
 
   /** An upstream can be changed or removed while a call to it is prepared, or under way. */
-  function authorizeNow(principal: Principal, { id }: Upstream): void {
+  function authorizeNow(principal: Principal, { id }: Upstream, surface: Surface): void {
     const upstream = deps.upstreams.find(id);
-    if (upstream === undefined) throw new AppError('not_found', `The upstream ${id} was removed.`);
-    authorize(principal, upstream);
+    if (upstream === undefined)
+      throw surface.unknown?.() ?? new AppError('not_found', `The upstream ${id} was removed.`);
+    authorize(principal, upstream, surface);
   }
 
   const live = createLiveCalls({ bus: deps.bus, authenticate, authorize: authorizeNow });
@@ -153,7 +157,7 @@ export function createForward(deps: ForwardDeps): Forward {
         trace?.done();
         return ready(find(who), destination => {
           upstream = destination.upstream;
-          authorize(who, upstream);
+          authorize(who, upstream, surface);
           call.body.limit(upstream.maxBody);
           trace?.step('credential', 'internal', { 'sallyport.credential.rule': upstream.credential.use });
           return ready(vault.credentialFor(who, upstream), credential => {
@@ -166,13 +170,13 @@ export function createForward(deps: ForwardDeps): Forward {
 
     function send(who: Principal, destination: Destination, credential: Credential | null): void {
       const { upstream, path } = destination;
-      if (deps.upstreams.find(upstream.id) !== upstream) authorizeNow(who, upstream);
+      if (deps.upstreams.find(upstream.id) !== upstream) authorizeNow(who, upstream, surface);
       const renewable = credential !== null && credential.source !== null;
       const renew = () => void again(passage, destination, credential!).catch(fail);
       // It is the upstream's connection that calls, on which others have called before.
       const refused = () => onBehalfOf(call.requestId, renew);
       const first = new Exchange(call, upstream, renewable ? refused : null, end);
-      const passage: LiveCall = { call, principal: who, upstream, exchange: first, refusal: null };
+      const passage: LiveCall = { call, principal: who, upstream, surface, exchange: first, refusal: null };
       entered = passage;
       live.enter(passage);
       sent = credential;

@@ -4,12 +4,14 @@ import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
 import type { Exchange } from './exchange.ts';
+import type { Surface } from './forward.ts';
 
 /** A call that was let through and is not over: a stream may last for hours. */
 export interface LiveCall {
   readonly call: Call;
   readonly principal: Principal;
   readonly upstream: Upstream;
+  readonly surface: Surface;
   /** The one that is under way; a second follows a refused token. */
   exchange: Exchange;
   /** Why it may not go on, once that is so. */
@@ -31,7 +33,7 @@ export function createLiveCalls(deps: {
   bus: Pick<Bus, 'subscribe'>;
   authenticate(call: Call): Principal | Promise<Principal>;
   /** @throws AppError when the upstream, as it is now, is not this principal's to use */
-  authorize(principal: Principal, upstream: Upstream): void;
+  authorize(principal: Principal, upstream: Upstream, surface: Surface): void;
 }): LiveCalls {
   const all = new Set<LiveCall>();
 
@@ -41,7 +43,7 @@ export function createLiveCalls(deps: {
 
   async function lookAgain(live: LiveCall): Promise<void> {
     try {
-      deps.authorize(await deps.authenticate(live.call), live.upstream);
+      deps.authorize(await deps.authenticate(live.call), live.upstream, live.surface);
     } catch (thrown) {
       const error = asAppError(thrown);
       // A database that is away says nothing about the caller.

@@ -5,7 +5,7 @@ import type { Upstream } from '../terms/upstream.ts';
 import type { Joined } from './joined/joined.ts';
 import { JOINED } from './joined/joined-upstream.ts';
 import { asOwnCall, oneOfMany } from './joined/one-of-many.ts';
-import type { Mcp } from './mcp.ts';
+import type { Mcp, Visit } from './mcp.ts';
 
 const PREFIX = '/mcp';
 /** `/mcp/{upstream}`; a tunnel's id is `{user}/{name}`. */
@@ -19,29 +19,35 @@ export function mcpRoutes(deps: {
   joined: Pick<Joined, 'targetOf'>;
   forward: Forward;
   upstreams: { find(id: string): Upstream | undefined };
+  may(principal: Principal, upstream: Upstream): boolean;
   publicUrl: URL;
   answer(call: Call, error: AppError): void;
 }) {
-  const surface = { route: '/mcp/{upstream}', answer: deps.answer };
+  const surface = { route: '/mcp/{upstream}', answer: deps.answer, unknown };
 
   const find = (call: Call, principal: Principal): Destination | Promise<Destination> => {
     if (call.path === PREFIX) return findJoined(call, principal);
     const named = ENDPOINT.exec(call.path)?.[1] ?? '';
-    const old = HTTP_SSE.exec(named);
-    const upstream = deps.upstreams.find(named) ?? deps.upstreams.find(old?.[1] ?? '');
-    if (upstream === undefined && (named === 'sse' || named === 'messages'))
+    const [, of = '', pair = null] = HTTP_SSE.exec(named) ?? [];
+    const found = [
+      { upstream: deps.upstreams.find(named), pair: null },
+      { upstream: deps.upstreams.find(of), pair: pair as Pair },
+    ].filter(isMcp);
+    // What is another's is not in the way of what is the caller's.
+    const own = found.find(({ upstream }) => deps.may(principal, upstream));
+    if (own === undefined && (named === 'sse' || named === 'messages'))
       return toJoined(call, principal, named);
-    if (upstream?.kind !== 'mcp')
-      throw new AppError('not_found', 'There is no such MCP server here; the home page lists yours.');
-    const pair = upstream.id === named ? null : (old![2] as 'sse' | 'messages');
+    const place = own ?? found[0];
+    if (place === undefined) throw unknown();
+    const { upstream } = place;
     return {
       upstream,
       path: `${upstream.url.pathname}${call.query}`,
-      via: way => deps.mcp.via({ call, principal, upstream, way, pair }),
+      via: way => deps.mcp.via({ call, principal, way, ...place }),
     };
   };
 
-  const toJoined = (call: Call, principal: Principal, pair: 'sse' | 'messages' | null): Destination => ({
+  const toJoined = (call: Call, principal: Principal, pair: Pair): Destination => ({
     upstream: JOINED,
     path: JOINED.url.pathname,
     via: way => deps.mcp.via({ call, principal, upstream: JOINED, way, pair }),
@@ -69,6 +75,16 @@ export function mcpRoutes(deps: {
     refuse: deps.answer,
   };
 }
+
+type Pair = Visit['pair'];
+
+const isMcp = (place: {
+  upstream: Upstream | undefined;
+  pair: Pair;
+}): place is { upstream: Upstream; pair: Pair } => place.upstream?.kind === 'mcp';
+
+const unknown = () =>
+  new AppError('not_found', 'There is no such MCP server that you may use; the home page lists yours.');
 
 /** Streamable HTTP, "Security & Endpoint" 1: whatever a browser shows there that is not this gateway's own origin. */
 function refuseOrigin({ headers: { origin } }: Call, publicUrl: URL): void {

@@ -33,6 +33,11 @@ export interface Forward {
   handle(
     call: Call,
     find: (principal: Principal) => Destination | Promise<Destination>,
-    surface: { readonly route: string; answer(call: Call, error: AppError): void },
+    surface: {
+      readonly route: string;
+      answer(call: Call, error: AppError): void;
+      /** What is said of an upstream that is not there, and of one that is not the caller's. */
+      readonly unknown?: () => AppError;
+    },
   ): void;
 }
