@@ -1,8 +1,8 @@
 import type { Bus } from '../platform/bus.ts';
-import { newId } from '../platform/crypto.ts';
+import { newTimedId } from '../platform/crypto.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
-import type { Metrics } from '../platform/metrics.ts';
+import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { AuditStore, TimedEvent } from './audit-store.ts';
@@ -36,12 +36,22 @@ export function createAudit(deps: {
 }): AuditTrail {
   const { store, bus, metrics, runtime, log } = deps;
   const waiting: TimedEvent[] = [];
+  const counters = new Map<string, Counter>();
   let writing: Promise<void> | null = null;
   let lastBegun = Number.NEGATIVE_INFINITY;
   let pacing = false;
   let refused = Promise.withResolvers<void>();
 
   const over = new AbortController();
+
+  function count(action: string): void {
+    let counter = counters.get(action);
+    if (counter === undefined) {
+      counter = metrics.counter('sallyport_audit_events_total', 'Events of the audit by action.', { action });
+      counters.set(action, counter);
+    }
+    counter.add();
+  }
 
   async function write(): Promise<void> {
     await Promise.resolve();
@@ -96,13 +106,13 @@ export function createAudit(deps: {
 
   return {
     record(event) {
-      const { action } = event;
-      metrics.counter('sallyport_audit_events_total', 'Events of the audit by action.', { action }).add();
+      count(event.action);
       if (waiting.length >= MAX_WAITING) {
         waiting.shift();
         log.error({ action: event.action }, 'the database was away too long: the oldest audit event is lost');
       }
-      waiting.push({ ...event, id: newId(runtime, 'evt'), at: runtime.now() });
+      const at = runtime.now();
+      waiting.push({ ...event, id: newTimedId(runtime, 'evt', at), at });
       void writeSoon();
     },
     flush,

@@ -1,5 +1,5 @@
 import type { Bus } from '../platform/bus.ts';
-import { newId } from '../platform/crypto.ts';
+import { newTimedId } from '../platform/crypto.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { AuditAction } from '../terms/audit.ts';
@@ -82,7 +82,8 @@ export function createCredentialUses(deps: {
     const at = runtime.now();
     for (const byUpstream of tallies.values())
       for (const few of byUpstream.values())
-        for (const tally of few) waiting.push({ id: newId(runtime, 'evt'), at, action, ...eventOf(tally) });
+        for (const tally of few)
+          waiting.push({ id: newTimedId(runtime, 'evt', at), at, action, ...eventOf(tally) });
     tallies = new Map();
     const lost = waiting.splice(0, Math.max(0, waiting.length - MAX_WAITING)).length;
     if (lost > 0) log.error({ lost }, 'the database was away too long: the oldest credential uses are lost');

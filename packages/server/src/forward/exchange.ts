@@ -134,7 +134,7 @@ export class Exchange implements ResponseReceiver {
     const length = headers['content-length'];
     if (typeof length === 'string') this.#length = Number(length);
     // An event stream may stay silent after its head; whatever comes in the same turn leaves with it in one write.
-    process.nextTick(flushHead, res);
+    process.nextTick(Exchange.#flushHead, this);
   }
 
   data(chunk: Buffer): void {
@@ -176,6 +176,12 @@ export class Exchange implements ResponseReceiver {
     }
   }
 
+  static #flushHead(exchange: Exchange): void {
+    const { res } = exchange.#call;
+    // Of a body that is all here the end is next.
+    if (exchange.#only === null && !res.writableEnded && !res.destroyed) res.flushHeaders();
+  }
+
   /** RFC 9112 section 8: an incomplete message must be seen as such. What came before still reaches the client, the last chunk never does. */
   #breakOff(): void {
     const { req, res } = this.#call;
@@ -207,8 +213,4 @@ class ClientGone extends Error {
 
 class Superseded extends Error {
   override readonly name = 'Superseded';
-}
-
-function flushHead(res: Call['res']): void {
-  if (!res.writableEnded && !res.destroyed) res.flushHeaders();
 }

@@ -13,9 +13,23 @@ export interface Runtime {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Small draws are cut from a large one, bytes: the generator's price is by the draw, and each call draws. */
+const DRAWN = 4_096;
+let drawn = Buffer.alloc(0);
+let used = 0;
+
+function random(bytes: number): Buffer {
+  if (bytes > DRAWN) return randomBytes(bytes);
+  if (used + bytes > drawn.length) {
+    drawn = randomBytes(DRAWN);
+    used = 0;
+  }
+  return drawn.subarray(used, (used += bytes));
+}
+
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  random: bytes => randomBytes(bytes),
+  random,
   sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }),
 };

@@ -36,14 +36,13 @@ export class TunnelCall implements Passenger, Flow {
 
   /** @param server its name in the tunnel, which the path begins with */
   start(connection: Connection, server: string): void {
-    const { body, headersTimeout, method, path } = this.#request;
+    const { body, headersTimeout } = this.#request;
     if (!this.#receiver.begin(this)) return;
     const whole = body === null || Buffer.isBuffer(body);
     this.#startedAt = this.#tally.begin();
     try {
-      const head = headersOf(this.#request);
-      const target = { ...head, ':method': method, ':path': `/${server}${path}`, ':authority': 'tunnel' };
-      this.#stream = connection.request(target, this, { endStream: body === null });
+      const headers = headersOf(this.#request, `/${server}${this.#request.path}`);
+      this.#stream = connection.request(headers, this, { endStream: body === null });
     } catch (cause) {
       this.fail(
         new AppError('upstream_failed', `The tunnel ${this.#tunnel} cannot carry this request.`, { cause }),
@@ -91,9 +90,9 @@ export class TunnelCall implements Passenger, Flow {
 
   #listen(stream: ClientHttp2Stream): void {
     stream.on('response', headers => {
-      this.#head(headers);
-      // Not before: node:http2 tells of a head later than of the data that came with it.
+      // Not before: node:http2 tells of a head later than of the data that came with it. Not after: what goes on is to go on with its head.
       stream.on('data', (chunk: Buffer) => this.#data(chunk));
+      this.#head(headers);
     });
     stream.on('trailers', headers => {
       this.#trailers = withoutPseudo(headers);
@@ -108,8 +107,10 @@ export class TunnelCall implements Passenger, Flow {
         if (!stream.writableEnded) stream.destroy();
       }
     });
-    stream.on('error', () => this.fail(this.#brokenOff()));
-    stream.on('close', () => this.fail(this.#brokenOff()));
+    const broken = () => {
+      if (!this.#over) this.fail(this.#brokenOff());
+    };
+    stream.on('error', broken).on('close', broken);
   }
 
   #head(headers: IncomingHttpHeaders): void {
@@ -170,9 +171,8 @@ export class TunnelCall implements Passenger, Flow {
 }
 
 /** HTTP/2 knows no connection-specific headers (RFC 9113 section 8.2.2); several of one name are one list. */
-function headersOf(request: OutboundRequest): Record<string, string> {
-  const { headers } = request;
-  const out: Record<string, string> = {};
+function headersOf({ method, headers }: OutboundRequest, path: string): Record<string, string> {
+  const out: Record<string, string> = { ':method': method, ':path': path, ':authority': 'tunnel' };
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
     const before = out[name];
