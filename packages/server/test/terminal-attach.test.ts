@@ -102,20 +102,27 @@ test('nobody else attaches, and who does not say who they are is closed', async 
   assert.equal((await attach('box', id, { first: Buffer.from(auth(alice)) }).end()).code, 4001);
   assert.equal((await attach('box', id, { first: '{"type":"resize","cols":1,"rows":1}' }).end()).code, 4001);
   assert.equal((await attach('box', id, { first: 'nonsense' }).end()).code, 4001);
-  // Another's, one of nobody's, a path that would be another one.
+  // Another's, one of nobody's.
   const before = servers['box']!.handshakes.length;
   const unknown = await attach('box', 'nothing', { headers: bob }).end();
   assert.equal(unknown.code, 4004);
+  assert.deepEqual(await attach('box', id, { headers: bob }).end(), unknown);
+  // A path that some reader would take for another one is no way to one's own either.
   for (const other of [
-    id,
     `..%2f${id}`,
-    `%252e%252e`,
+    `..%252f${id}`,
+    `..%2fterminals%2f${id}`,
+    '%252e%252e',
+    `%252e%252e%252fterminals%252f${id}`,
     `${id}%3Fuser_id=root`,
+    `${id}%253Fuser_id=root`,
     `${id}%26user_id=root`,
     `${id}%2523`,
+    `${id};user_id=root`,
     `${id}/x`,
   ])
-    assert.equal((await attach('box', other, { headers: bob }).end()).code, 4004, other);
+    for (const headers of [alice, bob])
+      assert.equal((await attach('box', other, { headers }).end()).code, 4004, other);
   assert.equal((await attach('box', id, { headers: bob, query: '?user_id=x&token=y' }).end()).code, 4004);
   assert.deepEqual(await attach('box', id, { first: auth(bob) }).end(), unknown);
   assert.equal(servers['box']!.handshakes.length, before);
@@ -248,8 +255,18 @@ test('another site opens nothing with its visitor’s session', async () => {
   await browser.get(link);
   const cookie = `oauth_session_id=${browser.cookie(gateway.url, 'oauth_session_id')}`;
   const id = await create({ cookie, origin: gateway.url }, 'box');
-  const evil = attach('box', id, { headers: { cookie, origin: 'https://evil.example' } });
-  assert.equal((await evil.end()).code, 403);
+  const before = servers['box']!.handshakes.length;
+  for (const [header, from] of [
+    ['origin', 'https://evil.example'],
+    ['origin', `${gateway.url}.evil.example`],
+    ['origin', 'null'],
+    ['sec-fetch-site', 'cross-site'],
+  ] as const)
+    for (const protocols of [[], SPEAKS]) {
+      const evil = attach('box', id, { headers: { cookie, [header]: from }, protocols });
+      assert.equal((await evil.end()).code, 403, from);
+    }
+  assert.equal(servers['box']!.handshakes.length, before);
   const own = attach('box', id, { headers: { cookie, origin: gateway.url } });
   await own.open();
   own.type('echo h""i\n');

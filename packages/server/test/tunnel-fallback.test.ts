@@ -6,10 +6,14 @@ import { keyOf, startAgent } from './fixtures/agent.ts';
 import { eventually } from './fixtures/data-plane.ts';
 import { freePort, startGateway } from './fixtures/gateway.ts';
 import { skip, startNginx } from './fixtures/nginx.ts';
+import { TerminalClient } from './fixtures/terminal-client.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
-/** A gateway behind an nginx through which no WebSocket gets, and an agent that knows only the nginx. */
-async function behind(t: TestContext, location: string) {
+/**
+ * A gateway behind an nginx through which no WebSocket gets, and an agent that knows only the nginx.
+ * @param flags what it serves; default: a local server as `wiki`
+ */
+async function behind(t: TestContext, location: string, flags?: readonly string[]) {
   const local = await startUpstream();
   t.after(() => local.close());
   const gateway = await startGateway(t);
@@ -21,9 +25,10 @@ async function behind(t: TestContext, location: string) {
   }`;
   await startNginx(t, { http, ports: [port] });
   const key = await keyOf(gateway, 'alice@corp.example');
-  const args = ['--gateway', `http://127.0.0.1:${port}`, '--name', 'wiki', '--web', local.url];
-  const agent = startAgent(t, args, { SALLYPORT_KEY: key });
-  await agent.says(/connected {2}wiki/);
+  const serves = flags ?? ['--name', 'wiki', '--web', local.url];
+  const args = ['--gateway', `http://127.0.0.1:${port}`, ...serves];
+  const agent = startAgent(t, args, { SALLYPORT_KEY: key, SHELL: '/bin/sh' });
+  await agent.says(/connected {2}(wiki|shell)/);
   return {
     local,
     gateway,
@@ -74,6 +79,33 @@ test('without a WebSocket, too: a gateway that comes back is found again, one th
   await gateway.restart();
   await agent.says(/connected {2}wiki[\s\S]*connected {2}wiki/);
   assert.equal((await fetch(`${url}/x`, { headers })).status, 200);
+});
+
+test('a laptop’s shell without a WebSocket: typed into, pasted into, printing much, left, come back to, ended', {
+  skip,
+}, async t => {
+  const { gateway, agent, headers } = await behind(t, '', ['--terminal']);
+  assert.match(agent.output(), /no WebSocket gets through/);
+  const terminals = `${gateway.url}/terminals/alice/shell/api/terminals`;
+  const { id } = (await (await fetch(terminals, { method: 'POST', headers })).json()) as { id: string };
+  const attach = () => new TerminalClient(`${terminals}/${id}`, { headers }).open();
+  const client = await attach();
+  client.say({ type: 'resize', cols: 101, rows: 31 });
+  client.type('stty size; stty -onlcr -echo -icanon; echo re""ady; head -c 1000000 | wc -c\n');
+  await client.shows('31 101');
+  await client.shows('ready\n');
+  for (let piece = 0; piece < 10; piece++) client.socket.send(Buffer.alloc(100_000, 'x'));
+  await client.shows('1000000\n', 30_000);
+  const before = client.bytes;
+  client.type('yes | head -c 4000000; echo d""one\n');
+  await client.shows('done\n', 30_000);
+  assert.ok(client.bytes - before >= 4_000_000 + 'done\n'.length);
+  client.drop();
+  const again = await attach();
+  await again.shows('done\n');
+  again.type('echo st""ill here; exit\n');
+  await again.shows('still here\n');
+  assert.deepEqual(await again.end(), { code: 1000, reason: 'the shell has ended' });
 });
 
 test('the id of a tunnel opens nothing for another user, and a piece out of turn ends it', {

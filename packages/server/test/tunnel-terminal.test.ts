@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { test } from 'node:test';
+import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
+import { WebSocket } from 'ws';
 import { callerWith, keyOf } from './fixtures/admin.ts';
 import { startAgent } from './fixtures/agent.ts';
 import { eventually } from './fixtures/data-plane.ts';
@@ -33,3 +37,41 @@ test('a laptop’s shell through its agent: typed into, resized, printing, ended
   await eventually(() => client.closed !== null);
   assert.equal(client.closed!.code, 1000);
 });
+
+test('an agent whose HTTP/2 opens no WebSockets: who attaches is told whose fault it is and what to do; its files are there', async t => {
+  const gateway = await startGateway(t);
+  const headers = { authorization: `Bearer ${await keyOf(gateway, 'alice@corp.example')}` };
+  const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/tunnel`, ['sallyport.h2.v1'], {
+    headers,
+  });
+  t.after(() => socket.terminate());
+  await once(socket, 'open');
+  // By another's hand: no SETTINGS_ENABLE_CONNECT_PROTOCOL.
+  const session = performServerHandshake(new SocketStream(socket, () => performance.now()));
+  const registered = Promise.withResolvers<void>();
+  session.on('error', () => {});
+  session.on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {
+    stream.on('error', () => {});
+    const answer =
+      path === '/.sallyport/hello' ? HELLO : path === '/shell/api/terminals' ? { id: 'tty' } : {};
+    stream.respond({ ':status': path === '/.sallyport/notice' ? 204 : 200 });
+    stream.end(JSON.stringify(answer));
+    if (path === '/.sallyport/notice') registered.resolve();
+  });
+  const call = callerWith(gateway, headers);
+  const at = '/terminals/alice/shell/api/terminals';
+  await registered.promise;
+  assert.equal((await call('POST', at)).status, 200);
+  const client = new TerminalClient(`${gateway.url}${at}/tty`, { headers });
+  assert.deepEqual(await client.end(), {
+    code: 1011,
+    reason: 'The agent of alice/shell opens no WebSockets (RFC 8441): update it.',
+  });
+  assert.equal((await call('GET', '/terminals/alice/shell/files/list')).status, 200);
+});
+
+const HELLO = {
+  protocol: 1,
+  agent: { name: 'old', version: '0', instance: 'x' },
+  servers: [{ name: 'shell', kind: 'terminal' }],
+};

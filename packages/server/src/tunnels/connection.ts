@@ -100,6 +100,11 @@ export class Connection implements Peer {
     return this.#passengers.size;
   }
 
+  /** Whether the agent opens WebSockets (RFC 8441 section 3). Its settings come before its first answer, so the hello's reader knows. */
+  get opensSockets(): boolean {
+    return this.#session.remoteSettings.enableConnectProtocol === true;
+  }
+
   /** @param leaving called when the agent takes nothing new any more, and ends what it has (GOAWAY) */
   onLeaving(leaving: () => void): void {
     this.#leaving = leaving;

@@ -29,13 +29,18 @@ export function openTunnelSocket(
     'sec-websocket-version': '13',
   };
   for (let i = 0; i < headers.length; i += 2) head[headers[i]!] = headers[i + 1]!;
+  if (!connection.opensSockets)
+    throw new AppError(
+      'upstream_failed',
+      `The agent of ${at.tunnel} opens no WebSockets (RFC 8441): update it.`,
+    );
   if (connection.full !== null) throw connection.full;
   let stream: ReturnType<Connection['request']>;
   try {
     const lost = (why: string) => void stream.destroy(failed(`is lost: ${why}`));
     stream = connection.request(head, { lost }, { endStream: false });
   } catch (cause) {
-    throw failed('takes no WebSockets: its agent may be too old', cause);
+    throw failed('broke off', cause);
   }
   const within = AbortSignal.any([signal, AbortSignal.timeout(WITHIN)]);
   const giveUp = () => stream.destroy(failed('did not answer in time'));
