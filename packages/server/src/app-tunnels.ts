@@ -9,6 +9,7 @@ import { type Credentials, credentialsWith } from './identity/credentials.ts';
 import type { Db } from './platform/db/db.ts';
 import type { AppError } from './platform/errors.ts';
 import type { Metrics } from './platform/metrics.ts';
+import type { Principal } from './terms/principal.ts';
 import type { SocketWay } from './terms/socket-way.ts';
 import type { Transport } from './terms/transport.ts';
 import type { Upstream } from './terms/upstream.ts';
@@ -29,7 +30,11 @@ interface Failing {
 export interface JoinedTunnels {
   readonly tunnels: Tunnels;
   /** Upstreams and tunnels as one; an upstream goes before a tunnel of its name. */
-  readonly destinations: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
+  readonly destinations: {
+    /** @param asker as they see it: a tunnel that nobody gave them does not exist */
+    find(id: string, asker?: Principal): Upstream | undefined;
+    list(): readonly Upstream[];
+  };
   transportTo(upstream: Upstream): Transport;
   socketTo(upstream: Upstream): SocketWay;
   readonly upgrades: readonly UpgradeRoute[];
@@ -63,7 +68,12 @@ export function joinTunnels(
     open: metrics.gauge('sallyport_tunnels', 'Connections of agents.'),
   });
   const destinations: JoinedTunnels['destinations'] = {
-    find: id => upstreams.find(id) ?? tunnels.find(id),
+    find(id, asker) {
+      const upstream = upstreams.find(id);
+      if (upstream !== undefined) return upstream;
+      const tunnel = tunnels.find(id);
+      return tunnel !== undefined && asker !== undefined && isUnseen(tunnel, asker) ? undefined : tunnel;
+    },
     list: () => [...upstreams.list(), ...tunnels.list()],
   };
   return {
@@ -83,3 +93,7 @@ export function joinTunnels(
     fallback: fallbackRoute<Call>(tunnels.fallback, deps.answerProblem),
   };
 }
+
+/** Names of people's tunnels are not to be probed. Of a credential that is limited its owner hears that, as of any upstream. */
+const isUnseen = (tunnel: Upstream, asker: Principal): boolean =>
+  !may(asker, tunnel) && !may({ ...asker, scope: null }, tunnel);

@@ -41,7 +41,7 @@ test('a local HTTP server is reached through the gateway, by its owner and nobod
 
   const bob = await keyOf(gateway, 'bob@corp.example');
   const refused = await fetch(`${url}/pages/1`, { headers: { authorization: `Bearer ${bob}` } });
-  assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [403, 'forbidden']);
+  assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [404, 'not_found']);
   assert.equal((await fetch(`${gateway.url}/u/alice/other`, { headers })).status, 404);
   assert.equal(local.requests.length, 1);
 });

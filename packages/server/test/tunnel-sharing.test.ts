@@ -64,8 +64,10 @@ test('a tunnel is its own until it is shared, and no longer than it is', async t
   assert.equal((await list(admin)).length, 1);
   const { id } = mine!;
 
-  assert.equal((await as(bob, 'GET', '/u/alice/wiki/1')).status, 403);
   // As if it did not exist.
+  const unseen = (await as(bob, 'GET', '/u/alice/wiki/1')) as { status: number; body: unknown };
+  const none = await as(bob, 'GET', '/u/alice/none/1');
+  assert.deepEqual([unseen.status, unseen.body], [404, none.body]);
   for (const method of ['PATCH', 'DELETE'])
     assert.equal(
       (await as(bob, method, `/api/v1/tunnels/${id}`, method === 'PATCH' ? {} : undefined)).status,

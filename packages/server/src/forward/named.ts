@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
 import type { Upstream, UpstreamKind } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
 import type { Destination } from './forward.ts';
@@ -15,11 +16,15 @@ const OF_USER = /^\/u\/([a-z0-9][a-z0-9._-]{0,99}\/[a-z0-9][a-z0-9._-]{0,99})(\/
  * stand in front of an upstream.
  * @throws AppError `bad_path`, `not_found`
  */
-export function findNamed(call: Call, upstreams: { find(id: string): Upstream | undefined }): Destination {
+export function findNamed(
+  call: Call,
+  principal: Principal,
+  upstreams: { find(id: string, asker: Principal): Upstream | undefined },
+): Destination {
   const path = checkedPath(call.path);
   for (const form of [NAMED, OF_USER]) {
     const match = form.exec(path);
-    const upstream = match === null ? undefined : upstreams.find(match[1]!);
+    const upstream = match === null ? undefined : upstreams.find(match[1]!, principal);
     if (upstream === undefined) continue;
     if (!KINDS.has(upstream.kind)) break;
     return { upstream, path: joined(upstream, match![2] ?? '', call.query) };

@@ -37,7 +37,7 @@ export function forwardRoutes(
       forward: Forward;
       upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
       /** Those that `/u` reaches: with them, tunnels. */
-      named: { find(id: string): Upstream | undefined };
+      named: { find(id: string, asker: Principal): Upstream | undefined };
       may(principal: Principal, upstream: Upstream): boolean;
       /** Renders an error as problem details (RFC 9457), and in the OpenAI shape. */
       answerProblem(call: Call, error: AppError): void;
@@ -77,7 +77,7 @@ export function forwardRoutes(
     },
     {
       prefix: '/u',
-      handle: call => forward.handle(call, () => findNamed(call, deps.named), named),
+      handle: call => forward.handle(call, principal => findNamed(call, principal, deps.named), named),
       refuse: deps.answerProblem,
     },
   ];

@@ -21,7 +21,7 @@ const CONTEXT = /^(?:default|(?:chat|automation):[A-Za-z0-9._-]{1,128})$/;
 const OURS = new Set(['user_id', 'context_id', 'token']);
 
 export interface ProxyDeps {
-  upstreams: { find(id: string): Upstream | undefined };
+  upstreams: { find(id: string, asker: Principal): Upstream | undefined };
   store: Pick<TerminalStore, 'add' | 'find' | 'idsOf' | 'isAnothers' | 'remove'>;
   /** Who is attached now, and the end of all that. */
   attached: { has(upstreamId: string, id: string): boolean; end(upstreamId: string, id: string): void };
@@ -39,7 +39,7 @@ export function createProxy(deps: ProxyDeps) {
       throw new AppError('unauthenticated', 'A terminal is somebody’s: sign in.', {
         headers: { 'www-authenticate': 'Bearer' },
       });
-    const { upstream, rest } = terminalServerOf(path, deps.upstreams);
+    const { upstream, rest } = terminalServerOf(path, principal, deps.upstreams);
     const target = targetOf(rest);
     const { 'x-session-id': session, 'x-terminal-context-id': context } = call.headers;
     if (context !== undefined && !CONTEXT.test(String(context)))

@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts';
+import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 
 /** Ours, and the one that Open WebUI's front end calls. */
@@ -35,11 +36,15 @@ export interface Found {
  * @param path of the request target, without its query
  * @throws AppError `not_found`
  */
-export function terminalServerOf(path: string, upstreams: { find(id: string): Upstream | undefined }): Found {
+export function terminalServerOf(
+  path: string,
+  principal: Principal,
+  upstreams: { find(id: string, asker: Principal): Upstream | undefined },
+): Found {
   const prefix = PREFIXES.find(one => path.startsWith(`${one}/`)) ?? '';
   for (const form of [UPSTREAM, OF_USER]) {
     const match = form.exec(path.slice(prefix.length));
-    const upstream = match === null ? undefined : upstreams.find(match[1]!);
+    const upstream = match === null ? undefined : upstreams.find(match[1]!, principal);
     // No user can stand in front of an upstream.
     if (upstream === undefined) continue;
     if (upstream.kind !== 'terminal') break;

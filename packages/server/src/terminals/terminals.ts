@@ -32,7 +32,7 @@ const FAREWELL = 1_000;
 export interface TerminalsDeps extends GuestsDeps {
   servant: Servant;
   store: TerminalStore;
-  upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
+  upstreams: { find(id: string, asker?: Principal): Upstream | undefined; list(): readonly Upstream[] };
   may(principal: Principal, upstream: Upstream): boolean;
   checkedPath(path: string): string;
   record: Record;
@@ -88,7 +88,7 @@ export function createTerminals(deps: TerminalsDeps): Terminals {
 
   /** Another's terminal, one of nobody's and one that there is not are the same. @throws AppError */
   async function find(path: string, { principal }: Guest) {
-    const { upstream, rest } = terminalServerOf(path, upstreams);
+    const { upstream, rest } = terminalServerOf(path, principal, upstreams);
     const target = targetOf(rest);
     if (target.what !== 'terminal' || target.tail !== '') throw noSuchTerminal();
     if (!deps.may(principal, upstream))

@@ -40,11 +40,15 @@ export function foreignRoutes(deps: {
   const { agents, audit, runtime } = deps;
   const signedIn = { policy: 'signed-in' } as const;
 
+  const owns = (principal: Principal, { ownerId }: OwnedSession): boolean =>
+    principal.admin || ownerId === principal.userId;
+
+  /** Another's answers as one that does not exist: ids are not to be probed. */
   function own(principal: Principal, id: string): OwnedSession {
+    if (principal.scope !== null)
+      throw new AppError('forbidden', 'A credential that is limited to a scope reaches no sessions.');
     const found = agents.find(id);
-    if (found === undefined) throw new AppError('not_found', 'Session not found');
-    if (principal.scope !== null || !(principal.admin || found.ownerId === principal.userId))
-      throw new AppError('forbidden', 'Not authorized to access this session');
+    if (found === undefined || !owns(principal, found)) throw new AppError('not_found', 'Session not found');
     return found;
   }
 
@@ -56,7 +60,7 @@ export function foreignRoutes(deps: {
         schema: { response: { 200: z.object({ sessions: z.array(sessionBody), total: z.number().int() }) } },
       },
       async ({ principal }) => {
-        const mine = agents.list().filter(one => principal.admin || one.ownerId === principal.userId);
+        const mine = agents.list().filter(one => owns(principal, one));
         return { sessions: mine.map(onWire), total: mine.length };
       },
     );
