@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
+import { HEADER_BYTES } from '@sallyport/protocol/limits.ts';
 import { pathAllowed } from './allow.ts';
 import { answerError } from './answer.ts';
 import { passFiltered, wholeBody } from './filtered-http.ts';
@@ -60,6 +61,7 @@ export function createLocalHttp(served: HttpServed, connect?: () => Duplex): Loc
         method,
         path: `${base}${path}` || '/',
         headers: outbound(headers, served.url.host),
+        maxHeaderSize: HEADER_BYTES,
         ...(connect === undefined ? { agent } : { createConnection: connect }),
       });
       if (filter === null) {

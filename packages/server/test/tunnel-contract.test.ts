@@ -1,26 +1,48 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { holdToContract, lineOf } from './contract/contract.ts';
+import { holdToContract, lineOf, type Verdict } from './contract/contract.ts';
 
-const OURS = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
-const BROKEN = fileURLToPath(new URL('./contract/broken-agent.ts', import.meta.url));
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const served = (agent: string, ...what: string[]) => [
+  process.execPath,
+  agent,
+  ...['--gateway', '{gateway}', '--name', '{name}'],
+  ...what,
+];
+const commandsOf = (agent: string) => ({
+  usual: served(agent, '--web', '{target}'),
+  limited: served(agent, '--web', '{target}', '--path', '/allowed'),
+  programs: served(agent, '--', '{program}'),
+});
+
+const OURS = commandsOf(file('../../agent/src/main.ts'));
+/** The clock of this one runs ten times as fast. */
+const HASTY = commandsOf(file('./contract/hasty-agent.ts'));
+const BROKEN = [process.execPath, file('./contract/broken-agent.ts')];
+const SILENCE = /hearing nothing/;
+
+/** What did not hold, or was not looked at. */
+const problemsOf = (verdicts: readonly Verdict[]) =>
+  verdicts
+    .filter(({ problem, lacks }) => problem !== null || lacks !== undefined)
+    .map(lineOf)
+    .join('\n');
 
 test('our own agent holds the contract of the tunnel', async () => {
-  const flags = ['--gateway', '{gateway}', '--name', '{name}', '--web', '{target}'];
-  const verdicts = await holdToContract([process.execPath, OURS, ...flags]);
-  assert.equal(
-    verdicts
-      .filter(({ problem }) => problem !== null)
-      .map(lineOf)
-      .join('\n'),
-    '',
-  );
+  assert.equal(problemsOf(await holdToContract(OURS, { only: /^(?!hearing nothing)/ })), '');
+});
+
+test('in silence it does as the contract says', async () => {
+  const verdicts = await holdToContract(HASTY, { only: SILENCE, pace: 10 });
+  assert.equal(verdicts.length, 1);
+  assert.equal(problemsOf(verdicts), '');
 });
 
 test('an implementation that breaks it is told where', async () => {
-  const only = /SETTINGS|method, path|broke off is reset|newer connection/;
-  const verdicts = await holdToContract([process.execPath, BROKEN], { only });
+  const only =
+    /SETTINGS|method, path|broke off is reset|newer connection|own refusals|not-allowed|takes the program/;
+  const verdicts = await holdToContract({ usual: BROKEN, programs: BROKEN }, { only, limit: 5_000 });
   const report = verdicts.map(lineOf).join('\n');
   assert.match(
     report,
@@ -32,4 +54,7 @@ test('an implementation that breaks it is told where', async () => {
     /^FAIL {2}§5 {2}an answer that broke off is reset.*\n +the caller was shown half an answer/m,
   );
   assert.match(report, /^FAIL {2}§4 {2}it stays away when a newer.*\n +it took the name back/m);
+  assert.match(report, /^FAIL {2}§5 {2}its own refusals say so/m);
+  assert.match(report, /^FAIL {2}§6 {2}a second stream of a key takes the program’s place/m);
+  assert.match(report, /^-- {4}§5 {2}what its own rules.*\n +not looked at: give --limited/m);
 });

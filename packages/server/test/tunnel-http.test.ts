@@ -69,6 +69,21 @@ test('16 MiB go up and down byte for byte, and events come one by one', async t 
   await eventually(() => local.aborted === 1);
 });
 
+test('headers that are longer than a tunnel carries end their own call, and no other', async t => {
+  const { url, headers, local, agent } = await house(t);
+  local.intercept = req => req.url === '/silent';
+  const waiting = new AbortController();
+  const silent = fetch(`${url}/silent`, { headers, signal: waiting.signal });
+  await eventually(() => local.busy === 1);
+  // The gateway takes a head of 64 KiB; what it adds to it makes it more than may be sent.
+  const long = await fetch(`${url}/x`, { headers: { ...headers, accept: '\\'.repeat(65_320) } });
+  assert.equal(long.status, 431);
+  assert.equal((await fetch(`${url}/x`, { headers })).status, 200);
+  waiting.abort();
+  await assert.rejects(silent, { name: 'AbortError' });
+  assert.ok(!agent.output().includes('not connected'));
+});
+
 test('an upload that its caller breaks off never looks whole to the local server', async t => {
   const { url, headers, local, gateway } = await house(t);
   let ended = false;

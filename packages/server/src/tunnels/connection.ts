@@ -6,6 +6,7 @@ import { type Hello, HelloError, parseHello } from '@sallyport/protocol/hello.ts
 import {
   DEAD_AFTER,
   DOCUMENT_BYTES,
+  HEADER_BYTES,
   HELLO_PATH,
   HELLO_WITHIN,
   MAX_STREAMS,
@@ -118,8 +119,13 @@ export class Connection implements Peer {
     });
   }
 
-  /** Opens a stream. @throws whatever node:http2 says of headers that cannot be sent, or of a session that takes no more */
+  /** Opens a stream. @throws AppError `headers_too_large`; whatever node:http2 says of headers that cannot be sent, or of a session that takes no more */
   request(headers: Record<string, string>, passenger: Passenger, options: { endStream: boolean }) {
+    if (listSize(headers) > HEADER_BYTES)
+      throw new AppError(
+        'headers_too_large',
+        `The request's headers are more than a tunnel carries (64 KiB).`,
+      );
     const stream = this.#session.request(headers, { endStream: options.endStream });
     this.#passengers.add(passenger);
     this.#share(this.#passengers.size);
@@ -212,6 +218,16 @@ export class Connection implements Peer {
     this.#stream.destroy();
     this.#ended.resolve(reason);
   }
+}
+
+/**
+ * As the other end counts them (RFC 9113 section 6.5.2). Of more than it takes, node:http2 says nothing to who sends them, and ends the session:
+ * one caller's long headers would be the end of everybody's calls.
+ */
+function listSize(headers: Record<string, string>): number {
+  let size = 0;
+  for (const name in headers) size += name.length + headers[name]!.length + 32;
+  return size;
 }
 
 function gone(reason: string): never {

@@ -73,7 +73,8 @@ export class StdioLine implements PlainLine, Passenger {
     try {
       return connection.request(headers, this, { endStream: false });
     } catch (cause) {
-      const error = new AppError('upstream_failed', `The tunnel ${this.#tunnel} takes no calls.`, { cause });
+      const words = `The tunnel ${this.#tunnel} takes no calls.`;
+      const error = cause instanceof AppError ? cause : new AppError('upstream_failed', words, { cause });
       // Told when whoever opened it has it in hand.
       queueMicrotask(() => this.fail(error));
       return null;

@@ -44,9 +44,8 @@ export class TunnelCall implements Passenger, Flow {
       const headers = headersOf(this.#request, `/${server}${this.#request.path}`);
       this.#stream = connection.request(headers, this, { endStream: body === null });
     } catch (cause) {
-      this.fail(
-        new AppError('upstream_failed', `The tunnel ${this.#tunnel} cannot carry this request.`, { cause }),
-      );
+      const words = `The tunnel ${this.#tunnel} cannot carry this request.`;
+      this.fail(cause instanceof AppError ? cause : new AppError('upstream_failed', words, { cause }));
       return;
     }
     this.#timer = setTimeout(() => this.#late(), headersTimeout).unref();

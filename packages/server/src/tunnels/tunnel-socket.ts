@@ -40,7 +40,7 @@ export function openTunnelSocket(
     const lost = (why: string) => void stream.destroy(failed(`is lost: ${why}`));
     stream = connection.request(head, { lost }, { endStream: false });
   } catch (cause) {
-    throw failed('broke off', cause);
+    throw cause instanceof AppError ? cause : failed('broke off', cause);
   }
   const within = AbortSignal.any([signal, AbortSignal.timeout(WITHIN)]);
   const giveUp = () => stream.destroy(failed('did not answer in time'));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { UP_BYTES } from '@sallyport/protocol/limits.ts';
+import { DEAD_AFTER, PING_AFTER, UP_BYTES } from '@sallyport/protocol/limits.ts';
 import { freePort } from '../fixtures/gateway.ts';
 import type { Check } from './contract.ts';
-import { TYPE } from './frames.ts';
+import { isAck, TYPE } from './frames.ts';
 import { type Stand, until } from './stand.ts';
 
 /** Long enough for any first try again, which comes within half a second. */
@@ -41,6 +41,34 @@ export const LIFE: readonly Check[] = [
       await stand.tap.ping();
       finish();
       await call;
+    },
+  },
+  {
+    section: '7',
+    claim: 'hearing nothing it asks with a PING after 15 s, gives up at 30 s, and comes again',
+    alone: true,
+    waits: DEAD_AFTER + PING_AFTER,
+    async run(stand, pace) {
+      await stand.connected();
+      const { dials } = stand.tap;
+      const [dial, before] = [dials.at(-1)!, dials.length];
+      const from = dial.frames.length;
+      stand.tap.silence();
+      const begun = performance.now();
+      const since = () => ((performance.now() - begun) * pace) / 1_000;
+      const asked = () => dial.frames.slice(from).some(frame => frame.type === TYPE.PING && !isAck(frame));
+      await stand.tap.until(asked);
+      const [asks, least, most] = [since(), PING_AFTER / 1_000 - 2, DEAD_AFTER / 1_000];
+      assert.ok(asks > least && asks < most, `it asked after ${asks.toFixed(1)} s`);
+      await stand.tap.until(() => dials.length > before);
+      const gone = since();
+      // The last that it heard may be a little older than the silence; and its first try again waits half a second at most.
+      assert.ok(
+        gone > most - 2 && gone < most + 5 * Math.sqrt(pace),
+        `it came again after ${gone.toFixed(1)} s`,
+      );
+      await stand.connected();
+      assert.equal((await stand.call('/x')).status, 200);
     },
   },
   {

@@ -1,8 +1,10 @@
 import { AssertionError } from 'node:assert';
 import { inspect } from 'node:util';
 import { CALLS } from './checks-calls.ts';
+import { DIRECT } from './checks-direct.ts';
 import { LIFE } from './checks-life.ts';
-import { type Stand, startStand } from './stand.ts';
+import { PROGRAMS } from './checks-programs.ts';
+import { type Commands, type Stand, startStand } from './stand.ts';
 
 /** One thing that PROTOCOL.md demands of an agent. */
 export interface Check {
@@ -11,15 +13,21 @@ export interface Check {
   readonly claim: string;
   /** It begins with nothing running, and leaves something behind. */
   readonly alone?: true;
-  /** @throws what is not so, for whoever wrote the implementation */
-  run(stand: Stand): Promise<void>;
+  /** The command without which it cannot be looked at. */
+  readonly needs?: Exclude<keyof Commands, 'usual'>;
+  /** What has to pass besides, by the implementation's own clock, milliseconds. */
+  readonly waits?: number;
+  /** @param pace how much faster than the world's its clock runs @throws what is not so, for whoever wrote the implementation */
+  run(stand: Stand, pace: number): Promise<void>;
 }
 
 export interface Verdict {
   readonly section: string;
   readonly claim: string;
-  /** Null where it holds. */
+  /** Null where it holds, or was not looked at. */
   readonly problem: string | null;
+  /** What would have to be given to look at it. */
+  readonly lacks?: string;
 }
 
 /** Milliseconds for one check, in which anything that is asked for happens many times over. */
@@ -27,34 +35,44 @@ const LIMIT = 15_000;
 
 /**
  * Holds an implementation of the tunnel's protocol to it, against a real gateway.
- * @param command starts it; see `startStand`
+ * @param commands start it; see `startStand`
  * @param options.told hears of each verdict as it falls
  * @param options.only checks whose claim fits
  * @param options.limit milliseconds for one check
+ * @param options.pace how much faster than the world's its clock runs
  */
 export async function holdToContract(
-  command: readonly string[],
-  options: { told?(verdict: Verdict): void; only?: RegExp; limit?: number } = {},
+  commands: Commands,
+  options: { told?(verdict: Verdict): void; only?: RegExp; limit?: number; pace?: number } = {},
 ): Promise<Verdict[]> {
-  await using stand = await startStand(command);
+  await using stand = await startStand(commands);
+  const { limit = LIMIT, pace = 1 } = options;
   const verdicts: Verdict[] = [];
-  for (const check of [...CALLS, ...LIFE].filter(({ claim }) => options.only?.test(claim) ?? true)) {
-    if (check.alone) await stand.fresh();
-    const problem = await problemOf(check, stand, options.limit ?? LIMIT);
-    const verdict = { section: check.section, claim: check.claim, problem };
+  const tell = (verdict: Verdict) => {
     verdicts.push(verdict);
     options.told?.(verdict);
+  };
+  const all = [...CALLS, ...DIRECT, ...PROGRAMS, ...LIFE];
+  for (const check of all.filter(({ claim }) => options.only?.test(claim) ?? true)) {
+    const { section, claim, needs, waits = 0 } = check;
+    if (needs !== undefined && commands[needs] === undefined) {
+      tell({ section, claim, problem: null, lacks: `--${needs}` });
+      continue;
+    }
+    if (check.alone) await stand.fresh();
+    const problem = await problemOf(check.run(stand, pace), limit + waits / pace);
+    tell({ section, claim, problem });
     stand.local.intercept = null;
     if (problem !== null || check.alone) await stand.fresh();
   }
   return verdicts;
 }
 
-async function problemOf(check: Check, stand: Stand, limit: number): Promise<string | null> {
+async function problemOf(run: Promise<void>, limit: number): Promise<string | null> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`nothing came of it within ${limit / 1_000} s`)), limit);
   try {
-    await Promise.race([check.run(stand), late]);
+    await Promise.race([run, late]);
     return null;
   } catch (error) {
     return saidOf(error as Error);
@@ -72,5 +90,7 @@ function saidOf(error: Error): string {
 }
 
 /** A verdict as a line, with its problem below it. */
-export const lineOf = ({ section, claim, problem }: Verdict): string =>
-  `${problem === null ? 'ok  ' : 'FAIL'}  §${section}  ${claim}${problem === null ? '' : `\n          ${problem}`}`;
+export function lineOf({ section, claim, problem, lacks }: Verdict): string {
+  if (lacks !== undefined) return `--    §${section}  ${claim}\n          not looked at: give ${lacks}`;
+  return `${problem === null ? 'ok  ' : 'FAIL'}  §${section}  ${claim}${problem === null ? '' : `\n          ${problem}`}`;
+}

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { keyOf } from '../fixtures/agent.ts';
 import { type Gateway, startGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type TestUpstream } from '../fixtures/upstream.ts';
+import { type Counterpart, startCounterpart } from './counterpart.ts';
 import { startWiretap, type Wiretap } from './wiretap.ts';
 
 /** Between two looks at what tells nobody when it changes, milliseconds. */
@@ -11,6 +14,23 @@ const LOOK = 20;
 
 /** What the server of the contract is called in the tunnel. */
 export const NAME = 'contract';
+
+/** The one path that an implementation started as `limited` is to let through. */
+export const ALLOWED = '/allowed';
+const PROGRAM = fileURLToPath(new URL('./program.ts', import.meta.url));
+
+/** How an implementation is started: as one that serves an HTTP server, a program, or an HTTP server with rules of its own. */
+export interface Commands {
+  readonly usual: readonly string[];
+  readonly programs?: readonly string[];
+  readonly limited?: readonly string[];
+}
+
+/** Of a program that an implementation started. */
+export interface ProgramLife {
+  /** Resolves when it is over, with the last that it said. */
+  readonly over: Promise<string>;
+}
 
 /** Runs an implementation against the stand's gateway. */
 export interface Run {
@@ -25,30 +45,53 @@ export interface Stand {
   readonly gateway: Gateway;
   readonly tap: Wiretap;
   readonly local: TestUpstream;
+  /** A gateway's place, where the implementation is met with nothing between. */
+  readonly counterpart: Counterpart;
+  /** Those that were started since this check began, in turn. */
+  readonly programs: readonly ProgramLife[];
   readonly key: string;
   /** Where the local server is reached through the gateway. */
   readonly url: string;
   /** One that is connected: started for the first check that asks, and again where one before ended it. */
   connected(): Promise<Run>;
-  /** One more, with another key or another local server than usual. */
-  start(instead?: { key?: string; target?: string }): Run;
+  /** One more, otherwise than usual. */
+  start(instead?: Instead): Run;
   call(path: string, init?: RequestInit): Promise<Response>;
   /** Whether the gateway has the tunnel. */
   served(): Promise<boolean>;
 }
 
+interface Instead {
+  readonly key?: string;
+  readonly target?: string;
+  readonly gateway?: string;
+  readonly as?: keyof Commands;
+}
+
 /**
- * @param command with `{gateway}`, `{target}` and `{name}` in place of what an implementation has to know; it finds them in `SALLYPORT_GATEWAY`,
- * `SALLYPORT_TARGET` and `SALLYPORT_NAME` as well, and its key in `SALLYPORT_KEY`
+ * @param commands with `{gateway}`, `{target}` and `{name}` in place of what an implementation has to know; it finds them in `SALLYPORT_GATEWAY`,
+ * `SALLYPORT_TARGET` and `SALLYPORT_NAME` as well, and its key in `SALLYPORT_KEY`. `{program}` is the words that start the program to be served
  */
 export async function startStand(
-  command: readonly string[],
+  commands: Commands,
 ): Promise<Stand & AsyncDisposable & { fresh(): Promise<void> }> {
   await using opening = new AsyncDisposableStack();
   const closing = { after: (close: () => unknown) => void opening.defer(async () => void (await close())) };
   const gateway = await startGateway(closing as never);
   const key = await keyOf(gateway, 'alice@corp.example');
   const tap = opening.use(await startWiretap(new URL(gateway.url)));
+  const counterpart = opening.use(await startCounterpart());
+  const programs: ProgramLife[] = [];
+  const journal = createServer(socket => {
+    const over = Promise.withResolvers<string>();
+    let said = '';
+    socket.setEncoding('utf8').on('data', text => (said += text));
+    socket.on('error', () => {}).on('close', () => over.resolve(said.trimEnd().split('\n').at(-1)!));
+    programs.push({ over: over.promise });
+  }).listen(0, '127.0.0.1');
+  await once(journal, 'listening');
+  opening.defer(() => void journal.close());
+  const program = [process.execPath, PROGRAM, String((journal.address() as AddressInfo).port)];
   const local = await startUpstream();
   opening.defer(() => local.close());
   const url = `${gateway.url}/u/alice/${NAME}`;
@@ -56,19 +99,21 @@ export async function startStand(
   const runs = new Set<Run>();
   let current: Run | null = null;
 
-  function start(instead: { key?: string; target?: string } = {}): Run {
-    const target = instead.target ?? local.url;
-    const known: Record<string, string> = { gateway: tap.url, target, name: NAME };
-    const [program, ...args] = command.map(word =>
-      word.replaceAll(/\{(gateway|target|name)\}/g, (_, what: string) => known[what]!),
+  function start(instead: Instead = {}): Run {
+    const { target = local.url, gateway: at = tap.url } = instead;
+    const known: Record<string, string> = { gateway: at, target, name: NAME };
+    const [command, ...args] = commands[instead.as ?? 'usual']!.flatMap(word =>
+      word === '{program}'
+        ? program
+        : word.replaceAll(/\{(gateway|target|name)\}/g, (_, what: string) => known[what]!),
     );
-    const child = spawn(program!, args, {
+    const child = spawn(command!, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'] ?? '',
         HOME: gateway.directory,
         SALLYPORT_KEY: instead.key ?? key,
-        SALLYPORT_GATEWAY: tap.url,
+        SALLYPORT_GATEWAY: at,
         SALLYPORT_TARGET: target,
         SALLYPORT_NAME: NAME,
       },
@@ -111,6 +156,8 @@ export async function startStand(
     gateway,
     tap,
     local,
+    counterpart,
+    programs,
     key,
     url,
     start,
@@ -132,6 +179,7 @@ export async function startStand(
       await endAll();
       current = null;
       tap.block = false;
+      programs.length = 0;
       local.intercept = null;
       await until(async () => !(await served()));
     },

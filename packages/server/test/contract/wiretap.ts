@@ -42,6 +42,8 @@ export interface Wiretap extends AsyncDisposable {
   readonly asked: Asked[];
   /** Refuses WebSockets in a way that no gateway of ours does. */
   block: boolean;
+  /** From now on the tunnel that is open carries nothing, either way, and neither end hears of the other's end. */
+  silence(): void;
   /** Resets every connection. */
   cut(): void;
   /** Asks the agent whether it lives; resolves when it has answered. */
@@ -57,6 +59,7 @@ export async function startWiretap(gateway: URL): Promise<Wiretap> {
   const waiting = new Set<() => void>();
   /** Of the tunnel that is open now. */
   let inject: ((bytes: Buffer) => void) | null = null;
+  let silence = () => {};
   const pings = new Map<string, () => void>();
   const news = () => {
     for (const look of waiting) look();
@@ -116,10 +119,14 @@ export async function startWiretap(gateway: URL): Promise<Wiretap> {
   function join(dial: Dial, agent: WebSocket, onward: WebSocket): void {
     const down = createFrameReader('client');
     const up = createFrameReader('server');
+    let silent = false;
+    silence = () => {
+      silent = true;
+    };
     onward.on('message', (data: RawData) => {
       const { preface, frames } = down(data as Buffer);
       if (preface !== null) agent.send(preface);
-      for (const { bytes } of frames) agent.send(bytes);
+      for (const { bytes } of frames) if (!silent) agent.send(bytes);
     });
     agent.on('message', (data: RawData, binary: boolean) => {
       if (!binary) dial.text = true;
@@ -127,7 +134,7 @@ export async function startWiretap(gateway: URL): Promise<Wiretap> {
       for (const frame of up(data as Buffer).frames) {
         const ours = frame.type === TYPE.PING && isAck(frame) && pings.get(frame.payload.toString('hex'));
         if (ours) ours();
-        else onward.send(frame.bytes);
+        else if (!silent) onward.send(frame.bytes);
         // Of bodies it is enough to know that they came.
         dial.frames.push(
           frame.type === 0 ? { ...frame, payload: Buffer.alloc(0), bytes: Buffer.alloc(0) } : frame,
@@ -136,8 +143,8 @@ export async function startWiretap(gateway: URL): Promise<Wiretap> {
       news();
     });
     inject = bytes => agent.send(bytes);
-    agent.on('close', () => onward.close());
-    onward.on('close', () => agent.terminate());
+    agent.on('close', () => onward.terminate());
+    onward.on('close', () => silent || agent.terminate());
     for (const end of [agent, onward]) end.on('error', () => {});
   }
 
@@ -170,6 +177,7 @@ export async function startWiretap(gateway: URL): Promise<Wiretap> {
     dials,
     asked,
     block: false,
+    silence: () => silence(),
     cut() {
       for (const socket of sockets) socket.resetAndDestroy();
     },
