@@ -176,7 +176,15 @@ export function createForward(deps: ForwardDeps): Forward {
       // It is the upstream's connection that calls, on which others have called before.
       const refused = () => onBehalfOf(call.requestId, renew);
       const first = new Exchange(call, upstream, renewable ? refused : null, end);
-      const passage: LiveCall = { call, principal: who, upstream, surface, exchange: first, refusal: null };
+      const passage: LiveCall = {
+        call,
+        principal: who,
+        upstream,
+        surface,
+        exchange: first,
+        refusal: null,
+        at: -1,
+      };
       entered = passage;
       live.enter(passage);
       sent = credential;
