@@ -133,8 +133,8 @@ export class Exchange implements ResponseReceiver {
     this.#status = status;
     const length = headers['content-length'];
     if (typeof length === 'string') this.#length = Number(length);
-    // An event stream may stay silent after its head; whatever comes in the same turn leaves with it in one write.
-    process.nextTick(Exchange.#flushHead, this);
+    // A small body is on its way, and leaves with its head in one write. An event stream may stay silent: its head takes along what comes in the same turn.
+    if (!(this.#length >= 0 && this.#length <= ONE_WRITE)) process.nextTick(Exchange.#flushHead, this);
   }
 
   data(chunk: Buffer): void {
@@ -194,7 +194,6 @@ export class Exchange implements ResponseReceiver {
   #leave(): void {
     this.#state = 'over';
     this.#missed.length = 0;
-    this.#call.res.off('close', this.#onClose).off('drain', this.#onDrain);
   }
 
   readonly #onDrain = (): void => this.#flow?.resume();

@@ -16,8 +16,8 @@ const SILENCE = 15 * 60_000;
 export interface Owner {
   /** The coarse time, milliseconds. */
   readonly now: number;
-  /** It may be used again. */
-  free(connection: Connection): void;
+  /** It may be used again, after a turn of the event loop. */
+  rest(connection: Connection): void;
   /** It is gone. */
   gone(connection: Connection): void;
 }
@@ -28,6 +28,7 @@ export interface Owner {
  */
 export class Connection implements ResponseHandler {
   readonly #socket: Duplex;
+  readonly #lent: boolean;
   readonly #host: string;
   readonly #owner: Owner;
   readonly #reader: ResponseReader;
@@ -39,17 +40,21 @@ export class Connection implements ResponseHandler {
   #deadline = Number.POSITIVE_INFINITY;
   #keepAlive = KEEP_ALIVE;
 
-  /** @param socket connected */
-  constructor(socket: Duplex, host: string, owner: Owner) {
+  /**
+   * @param socket connected
+   * @param lent whether what is received is another's when the call is over
+   */
+  constructor(socket: Duplex, lent: boolean, host: string, owner: Owner) {
     this.#socket = socket;
+    this.#lent = lent;
     this.#host = host;
     this.#owner = owner;
     this.#reader = new ResponseReader(this);
-    socket
-      .on('data', this.#onData)
-      .on('end', this.#onEnd)
-      .on('error', this.#onError)
-      .on('close', this.#onClose);
+    socket.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
+  }
+
+  get dead(): boolean {
+    return this.#dead;
   }
 
   /** Idle, whether its server still expects to be asked on it. */
@@ -132,7 +137,7 @@ export class Connection implements ResponseHandler {
   data(piece: Buffer): void {
     const { over, receiver } = this.#exchange!;
     this.#heard();
-    if (!over) receiver.data(piece);
+    if (!over) receiver.data(this.#lent ? Buffer.from(piece) : piece);
   }
 
   end(trailers: Fields, persistent: boolean): void {
@@ -144,7 +149,7 @@ export class Connection implements ResponseHandler {
       this.#deadline = this.#owner.now + this.#keepAlive;
       // Its receiver may have paused it, and now nobody would go on.
       this.#socket.resume();
-      setImmediate(this.#rested);
+      this.#owner.rest(this);
     }
     if (exchange.over) return;
     exchange.over = true;
@@ -152,18 +157,14 @@ export class Connection implements ResponseHandler {
     exchange.receiver.end(trailers);
   }
 
-  readonly #rested = (): void => {
-    if (!this.#dead) this.#owner.free(this);
-  };
-
-  readonly #onData = (bytes: Buffer): void => {
+  received(bytes: Buffer): void {
     if (this.#dead) return;
     try {
       this.#reader.push(bytes);
     } catch (error) {
       this.#broken(error as Error);
     }
-  };
+  }
 
   readonly #onEnd = (): void => {
     if (!this.#dead && !this.#reader.close()) this.#broken(hungUp());

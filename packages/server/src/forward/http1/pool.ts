@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { OutboundRequest, ResponseReceiver } from '../../terms/transport.ts';
 import { Connection, type Owner } from './connection.ts';
-import { dial } from './dial.ts';
+import { dial, lends } from './dial.ts';
 
 export interface PoolOptions {
   /** At most; further requests wait. */
@@ -27,6 +27,7 @@ export class Pool implements Owner {
   /** Being opened, until when they may be. */
   readonly #opening = new Map<Duplex, number>();
   readonly #idle: Connection[] = [];
+  readonly #resting: Connection[] = [];
   readonly #queue: Waiting[] = [];
   readonly #closed = Promise.withResolvers<void>();
   #closing = false;
@@ -69,7 +70,9 @@ export class Pool implements Owner {
       // Not at once: who asks does not expect to be answered while it asks.
       process.nextTick(() => {
         try {
-          this.#begin(connect(this.#url), first);
+          const stream = connect(this.#url);
+          const connection = this.#begin(stream, first, false);
+          stream.on('data', (bytes: Buffer) => connection.received(bytes));
         } catch (error) {
           first.receiver.error(error as Error);
         }
@@ -79,7 +82,10 @@ export class Pool implements Owner {
     const remember = (session: Buffer) => {
       this.#session = session;
     };
-    const socket = dial(this.#url, { lookup, session: this.#session, remember }, error => {
+    let connection: Connection | null = null;
+    // Who speaks before it is asked has not understood HTTP.
+    const received = (bytes: Buffer) => (connection === null ? socket.destroy() : connection.received(bytes));
+    const socket = dial(this.#url, { lookup, session: this.#session, remember, received }, error => {
       this.#opening.delete(socket);
       if (error !== null) {
         socket.on('error', () => {}).destroy();
@@ -87,16 +93,25 @@ export class Pool implements Owner {
         this.#next();
         return;
       }
-      this.#begin(socket, first);
+      connection = this.#begin(socket, first, lends(this.#url));
     });
     this.#opening.set(socket, this.now + connectTimeout);
   }
 
-  #begin(stream: Duplex, first: Waiting): void {
-    const connection = new Connection(stream, this.#url.host, this);
+  #begin(stream: Duplex, first: Waiting, lent: boolean): Connection {
+    const connection = new Connection(stream, lent, this.#url.host, this);
     this.#open.add(connection);
     this.#sendOn(connection, first);
+    return connection;
   }
+
+  rest(connection: Connection): void {
+    if (this.#resting.push(connection) === 1) setImmediate(this.#rested);
+  }
+
+  readonly #rested = (): void => {
+    for (const connection of this.#resting.splice(0)) if (!connection.dead) this.free(connection);
+  };
 
   free(connection: Connection): void {
     const next = this.#queue.shift();

@@ -53,7 +53,8 @@ export class ResponseReader {
     while (rest.length > 0) {
       const used = this.#step(rest);
       if (used === 0) {
-        this.#held = rest;
+        // What is pushed may be lent.
+        this.#held = Buffer.from(rest);
         return;
       }
       rest = used === rest.length ? NOTHING : rest.subarray(used);
