@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Given, load, problemsOf } from '../../test/fixtures/config.ts';
+import { createSchemas, type SchemaContext } from './schema.ts';
 
 const EXAMPLE = `
 listen: 127.0.0.1:8080
@@ -232,4 +234,11 @@ test('OpenTelemetry’s own variables say where traces go and which', () => {
   assert.equal(load({}).otlp, null);
   assert.equal(load({}).auditRetention, 180 * 86_400_000);
   assert.equal(load({ env: { SALLYPORT_AUDIT_RETENTION: 'forever' } }).auditRetention, null);
+});
+
+test('the page on configuration names every field of an upstream and of a provider', () => {
+  const page = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8');
+  const { upstream, provider } = createSchemas({} as SchemaContext);
+  const missing = (shape: object) => Object.keys(shape).filter(key => !page.includes(`\`${key}\``));
+  assert.deepEqual([...missing(upstream.shape), ...missing(provider.shape)], []);
 });

@@ -45,6 +45,11 @@ const recordBody = z.object({
   idle: ofTerminal,
   lifetime: ofTerminal,
   record: z.boolean().optional().describe('Only of kind terminal'),
+  embedded: z
+    .literal(true)
+    .optional()
+    .describe('Shells on the gateway’s own machine, by the configuration file alone'),
+  isolate: z.enum(['none', 'bubblewrap']).optional().describe('Only of embedded ones'),
   access: z.object({ everyone: z.boolean(), users: names, groups: names }),
   source: z.enum(['file', 'database']).describe('Only what lies in the database can be changed here'),
   problem: z.string().nullable().describe('Why it cannot be used at present'),

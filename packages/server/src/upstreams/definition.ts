@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type {
   CredentialRule,
+  ShellRules,
   StaticKey,
   TerminalRules,
   ToolRule,
@@ -63,13 +64,19 @@ type SignIn = Extract<CredentialRule, { use: 'sign-in' }>;
 /** Only for `terminal`, as the configuration file has them. */
 type TerminalKey = 'attach' | 'policy' | 'reattach' | 'orphanAfter' | 'idle' | 'lifetime' | 'record';
 
+type OfTerminal = Partial<Pick<UpstreamDraft, TerminalKey>> & {
+  /** Only of the configuration file: shells on the gateway's own machine. */
+  readonly embedded?: true;
+  readonly isolate?: ShellRules['isolate'];
+};
+
 /** An upstream without its key, complete: how it is stored, and what admins see of it. */
 export type UpstreamDefinition = Pick<Upstream, 'id' | 'name' | 'kind' | 'models' | 'access'> & {
   readonly url: string;
   /** Only for `mcp`, as the configuration file has them. */
   readonly tools?: UpstreamDraft['tools'];
   readonly recordArguments?: boolean | undefined;
-} & Partial<Pick<UpstreamDraft, TerminalKey>> & {
+} & OfTerminal & {
     readonly credential:
       | { readonly use: 'none' }
       | ({ readonly use: 'key' } & Place)
@@ -124,8 +131,8 @@ export const definitionOf = (upstream: Upstream): UpstreamDefinition => ({
   ...(upstream.terminal !== undefined && terminalOf(upstream.terminal)),
 });
 
-function terminalOf(rules: TerminalRules): Partial<Pick<UpstreamDraft, TerminalKey>> {
-  const { attach, policy, record } = rules;
+function terminalOf(rules: TerminalRules): OfTerminal {
+  const { attach, policy, record, embedded, shells } = rules;
   const ms = (duration: number) => `${duration}ms`;
   return {
     attach,
@@ -135,6 +142,8 @@ function terminalOf(rules: TerminalRules): Partial<Pick<UpstreamDraft, TerminalK
     idle: ms(rules.idle),
     lifetime: ms(rules.lifetime),
     record,
+    ...(embedded && { embedded }),
+    ...(shells !== undefined && { isolate: shells.isolate }),
   };
 }
 

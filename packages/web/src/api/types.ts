@@ -163,7 +163,21 @@ export interface ToolRules extends ToolRule {
   groups?: Record<string, ToolRule>;
 }
 
-export interface UpstreamRecord {
+/** Only of kind terminal; durations as the configuration file has them, such as `10m`. What is left out is as usual. */
+export interface TerminalRules {
+  attach?: string | undefined;
+  policy?: string | undefined;
+  reattach?: string | undefined;
+  orphanAfter?: string | undefined;
+  idle?: string | undefined;
+  lifetime?: string | undefined;
+  record?: boolean | undefined;
+}
+
+export interface UpstreamRecord extends TerminalRules {
+  /** Shells on the gateway's own machine: the configuration file's alone. */
+  embedded?: true;
+  isolate?: 'none' | 'bubblewrap';
   id: string;
   name: string;
   kind: UpstreamKind;
@@ -192,7 +206,7 @@ export type CredentialDraft =
       fallback: { key?: string; header?: string; scheme?: string } | null;
     };
 
-export interface UpstreamDraft {
+export interface UpstreamDraft extends TerminalRules {
   id: string;
   name: string;
   kind: UpstreamKind;

@@ -9,11 +9,9 @@ import { KIND_NAMES } from '../../../design/words.ts';
 import { useAct } from '../../../live/act.ts';
 import { TestLine } from '../test-line.tsx';
 import { CredentialFields } from './credential-fields.tsx';
+import { TerminalFields } from './terminal-fields.tsx';
 import { ToolFields } from './tool-rule-fields.tsx';
 import { draftOf } from './upstream-draft.ts';
-
-/** Kinds that the gateway forwards to today. */
-const KINDS: readonly UpstreamKind[] = ['openai', 'mcp', 'openapi', 'http'];
 
 /** Adds an upstream, or changes one. */
 export function UpstreamDialog({
@@ -26,7 +24,6 @@ export function UpstreamDialog({
   const act = useAct();
   const form = useRef<HTMLFormElement>(null);
   const [kind, setKind] = useState<UpstreamKind>(upstream?.kind ?? 'openai');
-  const kinds = KINDS.includes(kind) ? KINDS : [...KINDS, kind];
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const draft = draftOf(new FormData(event.currentTarget), upstream);
@@ -73,9 +70,9 @@ export function UpstreamDialog({
             value={kind}
             onChange={event => setKind(event.target.value as UpstreamKind)}
           >
-            {kinds.map(each => (
+            {Object.entries(KIND_NAMES).map(([each, named]) => (
               <option key={each} value={each}>
-                {KIND_NAMES[each]} ({each})
+                {named} ({each})
               </option>
             ))}
           </SelectField>
@@ -85,7 +82,7 @@ export function UpstreamDialog({
             type="url"
             required
             defaultValue={upstream?.url}
-            placeholder="https://llm.corp.example/v1"
+            placeholder={kind === 'openai' ? 'https://llm.corp.example/v1' : 'https://server.corp.example'}
           />
         </div>
         {kind === 'openai' && (
@@ -99,6 +96,7 @@ export function UpstreamDialog({
           />
         )}
         {kind === 'mcp' && <ToolFields upstream={upstream} />}
+        {kind === 'terminal' && <TerminalFields upstream={upstream} />}
         <CredentialFields credential={upstream?.credential ?? null} kind={kind} />
         <AccessFields upstream={upstream} />
         <TestLine path="/api/v1/upstreams/test" body={testBody} of="this upstream" />

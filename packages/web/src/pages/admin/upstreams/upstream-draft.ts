@@ -6,6 +6,7 @@ import type {
   UpstreamRecord,
 } from '../../../api/types.ts';
 import { keptList, listOf } from '../../../design/field.tsx';
+import { terminalRulesIn } from './terminal-rules-draft.ts';
 import { toolsIn } from './tool-rules-draft.ts';
 
 /**
@@ -28,6 +29,7 @@ export function draftOf(form: FormData, before: UpstreamRecord | null): Upstream
       tools: toolsIn(form, before?.tools ?? {}),
       recordArguments: form.has('record_arguments'),
     }),
+    ...(kind === 'terminal' && terminalRulesIn(form)),
   };
 }
 

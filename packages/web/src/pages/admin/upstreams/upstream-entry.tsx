@@ -18,10 +18,11 @@ export function UpstreamEntry({
   const fromFile = upstream.source === 'file';
   const facts: Fact[] = [
     ['Id', <code key="i">{upstream.id}</code>],
-    ['URL', <code key="u">{upstream.url}</code>],
+    upstream.embedded ? ['Runs on', shellsInShort(upstream)] : ['URL', <code key="u">{upstream.url}</code>],
     ['Receives', credentialInShort(upstream.credential)],
     ['For', accessInShort(upstream.access)],
   ];
+  if (upstream.record) facts.push(['Recorded', 'what its terminals print']);
   if (upstream.models.length > 0) facts.push(['Models', <code key="m">{upstream.models.join(', ')}</code>]);
   return (
     <Course
@@ -62,6 +63,9 @@ export function UpstreamEntry({
     </Course>
   );
 }
+
+const shellsInShort = ({ isolate }: UpstreamRecord): string =>
+  isolate === 'bubblewrap' ? 'this machine, each shell isolated by bubblewrap' : 'this machine, not isolated';
 
 function accessInShort(access: Access): string {
   if (access.everyone) return 'everyone signed in';
