@@ -19,6 +19,7 @@ import { createModernOnLegacy } from './mcp/modern-on-legacy.ts';
 import { createRequestStates } from './mcp/request-state.ts';
 import { mcpRoutes } from './mcp/routes.ts';
 import { createSessionIds } from './mcp/session-id.ts';
+import { withoutTasks } from './mcp/tasks.ts';
 import { createToolCalls } from './mcp/tool-calls.ts';
 import type { Bus } from './platform/bus.ts';
 import type { AppError } from './platform/errors.ts';
@@ -94,13 +95,22 @@ export function joinMcp(deps: JoinMcpDeps) {
     request: Request,
     id: string,
     listener: HeldListener,
+    tasks = isolationOf(to) !== 'shared',
   ): Promise<HeldBack> {
-    const declared = declaredIn(request);
+    // A client's own tasks would be asked for when no call is under way.
+    const declared = withoutTasks(declaredIn(request));
     if ((await eras.of(who, to)).modern) {
       const { clientInfo } = request.params ?? {};
       const own = isolationOf(to) === 'session';
       const held = await holdOnModern(
-        { back: own ? backFor(id) : back, who, to, capabilities: modernCapabilities(declared), clientInfo },
+        {
+          back: own ? backFor(id) : back,
+          who,
+          to,
+          capabilities: modernCapabilities(declared),
+          clientInfo,
+          runtime,
+        },
         listener,
       );
       if (!own) return held;
@@ -111,17 +121,25 @@ export function joinMcp(deps: JoinMcpDeps) {
       return { ...held, close };
     }
     const session = await pool.session(who, to, declared, id);
-    return holdOnLegacy(session, who.userId, listener, isolationOf(to) === 'shared', () => {
+    return holdOnLegacy(session, who.userId, listener, tasks, () => {
       if (isolationOf(to) === 'session') session.close();
     });
   }
 
   const toolCalls = createToolCalls(deps);
-  const joined = createJoined({ ...deps, upstreams: deps.destinations, eras, back, pool, toolCalls, hold });
+  const joined = createJoined({
+    ...deps,
+    upstreams: deps.destinations,
+    eras,
+    back,
+    pool,
+    toolCalls,
+    hold: (...begun) => hold(...begun, false),
+  });
   const held = createHeldSessions({
     ...deps,
     sessionIds,
-    hold: (visit, ...rest) => (visit.upstream === JOINED ? joined : { hold }).hold(visit, ...rest),
+    hold: (visit, ...rest) => (visit.upstream === JOINED ? joined.hold : hold)(visit, ...rest),
   });
   const states = createRequestStates(deps);
   const mcp = createMcp({
@@ -131,6 +149,7 @@ export function joinMcp(deps: JoinMcpDeps) {
     held,
     joined,
     toolCalls,
+    runtime,
     addressOf: deps.addressOf,
     wayTo: ({ principal, upstream, way }) => (inLines(upstream) ? modernLines.way(principal, upstream) : way),
   });

@@ -1,4 +1,6 @@
+import type { Runtime } from '../platform/runtime.ts';
 import type { Flow, ResponseReceiver } from '../terms/transport.ts';
+import { after } from './after.ts';
 import type { Message } from './json-rpc.ts';
 import { failure } from './json-rpc.ts';
 import type { Refusal } from './refusal.ts';
@@ -21,11 +23,14 @@ export class Answer {
   #streaming = false;
   #ending = false;
   #over = false;
-  #alive: NodeJS.Timeout | null = null;
+  readonly #runtime: Pick<Runtime, 'sleep'>;
+  /** Calls off the next sign of life. */
+  #still: (() => void) | null = null;
 
   /** @param gone called once when nobody waits for the rest any more */
-  constructor(receiver: ResponseReceiver, gone: () => void = () => {}) {
+  constructor(receiver: ResponseReceiver, runtime: Pick<Runtime, 'sleep'>, gone: () => void = () => {}) {
     this.#receiver = receiver;
+    this.#runtime = runtime;
     this.#gone = gone;
     const flow: Flow = {
       pause: () => {
@@ -82,7 +87,7 @@ export class Answer {
       'x-accel-buffering': 'no',
       ...headers,
     });
-    this.#alive = setInterval(() => this.#write(Buffer.from(KEEP_ALIVE)), KEEP_ALIVE_EVERY).unref();
+    this.#keepAlive();
   }
 
   event(event: SseEvent): void {
@@ -97,7 +102,7 @@ export class Answer {
   end(): void {
     if (this.over) return;
     this.#ending = true;
-    if (this.#alive !== null) clearInterval(this.#alive);
+    this.#still?.();
     this.#drain();
   }
 
@@ -106,6 +111,13 @@ export class Answer {
     if (this.#over) return;
     this.#close();
     this.#receiver.error(error);
+  }
+
+  #keepAlive(): void {
+    this.#still = after(this.#runtime, KEEP_ALIVE_EVERY, () => {
+      this.#write(Buffer.from(KEEP_ALIVE));
+      if (!this.over) this.#keepAlive();
+    });
   }
 
   #write(chunk: Buffer): void {
@@ -139,6 +151,11 @@ export class Answer {
   #close(): void {
     this.#over = true;
     this.#held.length = 0;
-    if (this.#alive !== null) clearInterval(this.#alive);
+    this.#still?.();
   }
+}
+
+/** No answer at all, as a connection that breaks. */
+export function breakOff(receiver: ResponseReceiver, error: Error): void {
+  if (receiver.begin({ pause() {}, resume() {}, abort() {} })) receiver.error(error);
 }

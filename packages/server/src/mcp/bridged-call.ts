@@ -1,6 +1,7 @@
 import type { Runtime } from '../platform/runtime.ts';
 import { after } from './after.ts';
 import type { Answer } from './answer.ts';
+import { callOnLegacy } from './call-on-legacy.ts';
 import { canBeAsked, isLevel, reaches } from './capabilities.ts';
 import {
   failure,
@@ -67,7 +68,7 @@ export class BridgedCall implements CallListener {
   /** What came while nobody waited. */
   #late: Response | null = null;
   #broken: Error | null = null;
-  #id: Id | null = null;
+  #cancel: ((why: string) => void) | null = null;
   #over = false;
   #keys = 0;
 
@@ -95,7 +96,7 @@ export class BridgedCall implements CallListener {
 
   begin(back: LegacyBack): void {
     const { request } = this.#turn!;
-    this.#id = back.request(request.method, legacyParams(request.params), this);
+    this.#cancel = callOnLegacy(back, request.method, legacyParams(request.params), this);
   }
 
   /** The client is back, with answers to what was asked. */
@@ -125,7 +126,7 @@ export class BridgedCall implements CallListener {
     if (this.#over) return;
     this.#turn?.toolCall?.end('abandoned');
     for (const question of this.#questions.values()) this.#deps.back.answer(declined(question));
-    if (this.#id !== null) this.#deps.back.cancel(this.#id, why);
+    this.#cancel?.(why);
     this.#end();
   }
 
@@ -278,7 +279,7 @@ export class BridgedCall implements CallListener {
 
 /** Without what only the modern era says. */
 function legacyParams(params: Params | undefined): Params {
-  const { inputResponses: _inputs, requestState: _state, _meta, ...rest } = params ?? {};
+  const { inputResponses: _inputs, requestState: _state, task: _task, _meta, ...rest } = params ?? {};
   const meta = Object.entries(metaOf(params)).filter(([key]) => !key.startsWith('io.modelcontextprotocol/'));
   return meta.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(meta) };
 }

@@ -1,4 +1,5 @@
 import { isObject, type Params, type Request } from './json-rpc.ts';
+import { withoutTasks } from './tasks.ts';
 
 /** What a modern client declares with each request, as a legacy client declares it once. */
 export function legacyCapabilities(declared: Params): Params {
@@ -47,7 +48,7 @@ export function canBeAsked(declared: Params, { method, params }: Request): boole
 /** Capabilities of a legacy server that the modern era knows as well. */
 export function modernServerCapabilities(legacy: Params): Params {
   const kept = ['completions', 'logging', 'prompts', 'resources', 'tools', 'experimental', 'extensions'];
-  return Object.fromEntries(Object.entries(legacy).filter(([name]) => kept.includes(name)));
+  return withoutTasks(Object.fromEntries(Object.entries(legacy).filter(([name]) => kept.includes(name))));
 }
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];

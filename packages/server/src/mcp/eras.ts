@@ -52,13 +52,22 @@ export function createEras(deps: {
       verdicts.deleteWhere((_era, key) => key.startsWith(`${notice.upstreamId}\n`));
   });
 
-  async function probe(principal: Principal, upstream: Upstream, key: string): Promise<Era> {
+  /** With a token of their own, people may meet different servers behind one address; and a tunnel may lead to a program today, to an address tomorrow. */
+  const keyOf = ({ userId }: Principal, upstream: Upstream): string =>
+    [
+      upstream.id,
+      upstream.credential.use === 'sign-in' ? userId : '',
+      deps.inLines(upstream) ? 'lines' : 'http',
+    ].join('\n');
+
+  async function probe(principal: Principal, upstream: Upstream): Promise<Era> {
+    const key = keyOf(principal, upstream);
     const lines = deps.inLines(upstream);
     const era = lines
       ? await probeLine(upstream)
       : eraOf(await back.ask(principal, upstream, probing()), upstream);
     // Its agent came or went meanwhile: what was asked is not what is there.
-    if (deps.inLines(upstream) !== lines) return probe(principal, upstream, key);
+    if (deps.inLines(upstream) !== lines) return probe(principal, upstream);
     verdicts.set(key, era, runtime.now() + KEPT);
     return era;
   }
@@ -95,7 +104,7 @@ export function createEras(deps: {
       if (known !== undefined) return known;
       let asked = asking.get(key);
       if (asked === undefined) {
-        asked = probe(principal, upstream, key).finally(() => asking.delete(key));
+        asked = probe(principal, upstream).finally(() => asking.delete(key));
         asking.set(key, asked);
       }
       return asked;
@@ -106,10 +115,6 @@ export function createEras(deps: {
     doubt: (principal, upstream) => verdicts.delete(keyOf(principal, upstream)),
   };
 }
-
-/** With a token of their own, people may meet different servers behind one address. */
-const keyOf = ({ userId }: Principal, { id, credential }: Upstream): string =>
-  `${id}\n${credential.use === 'sign-in' ? userId : ''}`;
 
 /** What every modern request of ours says of itself. */
 export const modernHeaders = (method: string): Record<string, string> => ({

@@ -25,7 +25,7 @@ async function sharedProgram() {
       back,
       owner,
       { stray: ({ method }) => void strays.push(method), closed() {} },
-      true,
+      false,
       () => {},
     );
     const call = (method: string) =>

@@ -1,10 +1,12 @@
+import { callOnLegacy } from './call-on-legacy.ts';
 import { reaches } from './capabilities.ts';
 import type { HeldBack, HeldCall, HeldListener } from './held-back.ts';
 import { failure, type Id, isObject, type Notification, result } from './json-rpc.ts';
-import type { CallListener, Introduction, LegacyBack } from './legacy-back.ts';
+import type { CallListener, LegacyBack } from './legacy-back.ts';
 import { CODE } from './protocol.ts';
 import { subscribe, unsubscribe } from './resource-counts.ts';
 import { wantLevel } from './session-level.ts';
+import { isAboutTasks, noTasks, withoutTaskSupport, withoutTasks } from './tasks.ts';
 
 const UPDATED = 'notifications/resources/updated';
 const VISITED = 'notifications/elicitation/complete';
@@ -18,13 +20,13 @@ const FOR_ALL = new Set([
 /**
  * A legacy client's session at a legacy server whose own session others may share: ids, questions, levels and subscriptions are kept apart.
  * @param owner whom the calls belong to
- * @param shared by several people: then it has no tasks, which a server knows by nothing but their ids
+ * @param tasks whether it has them: not where several people share it, since a server knows them by nothing but their ids
  */
 export function holdOnLegacy(
   back: LegacyBack,
   owner: string,
   listener: HeldListener,
-  shared: boolean,
+  tasks: boolean,
   release: () => void,
 ): HeldBack {
   const subscribed = new Set<string>();
@@ -35,7 +37,8 @@ export function holdOnLegacy(
     const { elicitationId } = message.params ?? {};
     if (message.method === VISITED && pages.delete(elicitationId)) listener.stray(message);
     const updated = message.method === UPDATED && subscribed.has(String(message.params?.['uri']));
-    if (updated || FOR_ALL.has(message.method)) listener.stray(message);
+    const ofTask = tasks && message.method === 'notifications/tasks/status';
+    if (updated || ofTask || FOR_ALL.has(message.method)) listener.stray(message);
   });
   const offClosed = back.onClosed(() => listener.closed());
 
@@ -44,16 +47,30 @@ export function holdOnLegacy(
     method !== 'notifications/message' || level === null || reaches(params?.['level'], level);
 
   return {
-    introduction: shared ? withoutTasks(back.introduction) : back.introduction,
+    introduction: tasks
+      ? back.introduction
+      : { ...back.introduction, capabilities: withoutTasks(back.introduction.capabilities) },
     call(request, call) {
-      const { task: _task, ...own } = request.params ?? {};
-      if (shared && request.method.startsWith('tasks/')) {
-        call.response({ error: { code: CODE.unknownMethod, message: 'Tasks are not to be had here.' } });
+      const { method, params = {} } = request;
+      const heard = heardBy(back, owner, call, wanted, pages);
+      if (tasks) {
+        const id = back.request(method, params, heard);
+        return why => back.cancel(id, why);
+      }
+      if (isAboutTasks(method)) {
+        call.response({ error: noTasks });
         return () => {};
       }
-      const params = shared ? own : (request.params ?? {});
-      const id = back.request(request.method, params, heardBy(back, owner, call, wanted, pages));
-      return why => back.cancel(id, why);
+      const { task: _task, ...own } = params;
+      return callOnLegacy(back, method, own, {
+        ...heard,
+        response: message =>
+          heard.response(
+            message.result === undefined
+              ? message
+              : { ...message, result: withoutTaskSupport(message.result) },
+          ),
+      });
     },
     setLevel(next) {
       level = next;
@@ -107,9 +124,4 @@ function heardBy(
     },
     lost: error => call.response({ error: { code: CODE.refused, message: error.message } }),
   };
-}
-
-function withoutTasks(introduction: Introduction): Introduction {
-  const { tasks: _tasks, ...capabilities } = introduction.capabilities;
-  return { ...introduction, capabilities };
 }

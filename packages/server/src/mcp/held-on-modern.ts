@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../platform/errors.ts';
+import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { BackHttp } from './back-http.ts';
@@ -18,6 +19,8 @@ import {
   request as requestOf,
 } from './json-rpc.ts';
 import { CODE, META, MODERN, NAMED_BY } from './protocol.ts';
+import { settleTask } from './task-on-modern.ts';
+import { isAboutTasks, noTasks, TASKS_EXTENSION, withoutTasks } from './tasks.ts';
 import { paramHeaders, type ToolHeaders, toolHeaders } from './tool-headers.ts';
 
 /** So often a server may ask back before a call is given up. */
@@ -29,7 +32,14 @@ type Answer = Pick<Response, 'result' | 'error'>;
 
 /** A legacy client's session at a modern server: each of its requests is one of ours, and what the server wants to know is asked on the client's stream. */
 export async function holdOnModern(
-  deps: { back: BackHttp; who: Principal; to: Upstream; capabilities: Params; clientInfo: unknown },
+  deps: {
+    back: BackHttp;
+    who: Principal;
+    to: Upstream;
+    capabilities: Params;
+    clientInfo: unknown;
+    runtime: Pick<Runtime, 'sleep'>;
+  },
   listener: HeldListener,
 ): Promise<HeldBack> {
   const { back, who, to } = deps;
@@ -39,11 +49,16 @@ export async function holdOnModern(
   let listening: AbortController | null = null;
   let level: string | null = null;
   let next = 1;
+  /** The server's tasks are looked after here. */
+  const declared = {
+    ...deps.capabilities,
+    extensions: { ...(deps.capabilities['extensions'] as Params | undefined), [TASKS_EXTENSION]: {} },
+  };
 
   const meta = (own: Params): Params => ({
     ...own,
     [META.version]: MODERN,
-    [META.capabilities]: deps.capabilities,
+    [META.capabilities]: declared,
     ...(isObject(deps.clientInfo) && { [META.client]: deps.clientInfo }),
     ...(level !== null && { [META.level]: level }),
   });
@@ -132,7 +147,7 @@ export async function holdOnModern(
     call: HeldCall,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { _meta, ...rest } = params;
+    const { _meta, task: _task, ...rest } = params;
     let more: Params = {};
     let pages: unknown[] = [];
     for (let round = 0; round < ROUNDS; round++) {
@@ -143,22 +158,33 @@ export async function holdOnModern(
       const { result } = answer;
       if (result === undefined) return answer;
       if (method === 'tools/list') remember(result);
+      if (result['resultType'] === 'task') return settle(result, call, signal);
       if (result['resultType'] !== 'input_required') return { result: asLegacy(result) };
       const { inputRequests, requestState } = result;
-      const asked = Object.entries(isObject(inputRequests) ? inputRequests : {});
-      const answers = await Promise.all(asked.map(([key, question]) => put(key, question, call)));
-      const refused = answers.find(one => 'error' in one);
-      if (refused !== undefined && 'error' in refused) return { error: refused.error };
-      pages = answers.flatMap(({ page }) => (page === null ? [] : [page]));
-      const inputResponses = Object.fromEntries(
-        answers.map(one => [one.key, 'result' in one ? one.result : {}]),
-      );
+      const questions = isObject(inputRequests) ? inputRequests : {};
+      const answered = await putAll(questions, call);
+      if ('error' in answered) return answered;
+      pages = answered.pages;
       more = {
-        ...(asked.length > 0 && { inputResponses }),
+        ...(Object.keys(questions).length > 0 && { inputResponses: answered.inputResponses }),
         ...(requestState !== undefined && { requestState }),
       };
     }
     return { error: { code: CODE.internal, message: `The server asked back more than ${ROUNDS} times.` } };
+  }
+
+  async function settle(task: Params, call: HeldCall, signal: AbortSignal): Promise<Answer> {
+    const answer = await settleTask(
+      task,
+      {
+        about: (method, params) => once(method, params, {}, null, signal),
+        put: questions => putAll(questions, call),
+        cancel: taskId => void once('tasks/cancel', { taskId }, {}, null, over.signal).catch(() => {}),
+      },
+      deps.runtime,
+      signal,
+    );
+    return answer.result === undefined ? answer : { result: asLegacy(answer.result) };
   }
 
   /** Opens the stream for what is wanted now; the one before is closed when this one is there. */
@@ -221,7 +247,7 @@ export async function holdOnModern(
     );
   const { capabilities, instructions } = discovered.result;
   const introduction = {
-    capabilities: isObject(capabilities) ? capabilities : {},
+    capabilities: withoutTasks(isObject(capabilities) ? capabilities : {}),
     serverInfo: metaOf(discovered.result)[META.server],
     instructions,
   };
@@ -231,6 +257,10 @@ export async function holdOnModern(
     introduction,
     call(request, call) {
       const cancelled = new AbortController();
+      if (isAboutTasks(request.method)) {
+        call.response({ error: noTasks });
+        return () => {};
+      }
       walk(request, call, AbortSignal.any([cancelled.signal, over.signal])).then(
         answer => call.response(answer),
         (error: Error) => {
@@ -253,6 +283,18 @@ export async function holdOnModern(
     notify() {},
     close: () => over.abort(),
   };
+}
+
+async function putAll(questions: Params, call: HeldCall) {
+  const answers = await Promise.all(
+    Object.entries(questions).map(([key, question]) => put(key, question, call)),
+  );
+  const refused = answers.find(one => 'error' in one);
+  if (refused !== undefined && 'error' in refused) return { error: refused.error };
+  const inputResponses: Params = Object.fromEntries(
+    answers.map(one => [one.key, 'result' in one ? one.result : {}]),
+  );
+  return { inputResponses, pages: answers.flatMap(({ page }) => (page === null ? [] : [page])) };
 }
 
 async function put(key: string, question: unknown, call: HeldCall) {

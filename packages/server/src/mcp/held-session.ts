@@ -1,6 +1,6 @@
 import type { Runtime } from '../platform/runtime.ts';
 import { after } from './after.ts';
-import { Answer } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { canBeAsked, isLevel } from './capabilities.ts';
 import { EventLog } from './event-log.ts';
 import type { HeldBack, HeldCall } from './held-back.ts';
@@ -83,7 +83,7 @@ export class HeldSession {
     else {
       if (isResponse(message)) this.#answered(message);
       else this.#notified(message);
-      new Answer(visit.receiver).json(202, null);
+      visit.answer().json(202, null);
     }
   }
 
@@ -91,7 +91,7 @@ export class HeldSession {
   get(visit: Visit): void {
     const last = visit.call.headers['last-event-id'];
     if (typeof last !== 'string') {
-      const answer = new Answer(visit.receiver);
+      const answer = visit.answer();
       answer.stream();
       this.#own.follow(answer, 0);
       return;
@@ -99,7 +99,7 @@ export class HeldSession {
     const [name = '', n = ''] = openEventId(this.ticket, last).split('-');
     const log = name === '0' ? this.#own : this.#logs.get(name);
     if (log === undefined) throw noSession();
-    log.follow(new Answer(visit.receiver), Number(n));
+    log.follow(visit.answer(), Number(n));
   }
 
   end(why: string): void {
@@ -111,7 +111,7 @@ export class HeldSession {
 
   #request(visit: Visit, message: Request, toolCall: ToolCall | null): void {
     const { id, method, params } = message;
-    const answer = new Answer(visit.receiver);
+    const answer = visit.answer();
     const log = this.#single ? this.#own : this.#log(String(this.#next++));
     if (this.#single) answer.json(202, null);
     else log.follow(answer, null);

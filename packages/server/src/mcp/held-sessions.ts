@@ -1,7 +1,6 @@
 import type { Bus } from '../platform/bus.ts';
 import { newId } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
-import { Answer } from './answer.ts';
 import type { HeldBack, HeldListener } from './held-back.ts';
 import { declaredIn, HeldSession } from './held-session.ts';
 import { isRequest, type Message, type Request, type Response, result } from './json-rpc.ts';
@@ -104,12 +103,12 @@ export function createHeldSessions(deps: {
     async initialize(visit, request) {
       const { sealed, session } = make(visit, false);
       const introduced = await introduce(visit, session, request);
-      new Answer(visit.receiver).json(200, introduced, { 'mcp-session-id': sealed });
+      visit.answer().json(200, introduced, { 'mcp-session-id': sealed });
     },
     open(visit) {
       const { sealed, session } = make(visit, true);
       // The connection is the session (2024-11-05, Transports, "HTTP with SSE").
-      const answer = new Answer(visit.receiver, () => drop(session, 'the client went'));
+      const answer = visit.answer(() => drop(session, 'the client went'));
       const to = `${visit.call.path.replace(/\/sse$/, '')}/messages?sessionId=${sealed}`;
       answer.event({ event: 'endpoint', data: to });
       session.follow(answer);
@@ -118,14 +117,14 @@ export function createHeldSessions(deps: {
       const session = known(ticket);
       if (isRequest(message) && message.method === 'initialize') {
         session.stray(await introduce(visit, session, message));
-        new Answer(visit.receiver).json(202, null);
+        visit.answer().json(202, null);
       } else session.post(visit, message, toolCall);
     },
     post: (visit, ticket, message, toolCall) => known(ticket).post(visit, message, toolCall),
     get: (visit, ticket) => known(ticket).get(visit),
     end(visit, ticket) {
       drop(known(ticket), 'the client ended the session');
-      new Answer(visit.receiver).json(200, null);
+      visit.answer().json(200, null);
     },
     sweep() {
       const now = runtime.monotonic();

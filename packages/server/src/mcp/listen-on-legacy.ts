@@ -1,4 +1,3 @@
-import { Answer } from './answer.ts';
 import { isObject, type Notification, notification, type Params, type Request, result } from './json-rpc.ts';
 import type { LegacyBack } from './legacy-back.ts';
 import type { Visit } from './mcp.ts';
@@ -39,7 +38,7 @@ export function listenOnLegacy(visit: Visit, { id, params }: Request, back: Lega
     offClosed();
     for (const uri of uris) unsubscribe(back, uri).catch(() => {});
   };
-  const answer = new Answer(visit.receiver, () => stop());
+  const answer = visit.answer(() => stop());
   const offStray = back.onStray(({ method, params: said }: Notification) => {
     const updated = method === 'notifications/resources/updated' && uris.includes(String(said?.['uri']));
     if (updated || heard.has(method)) answer.message(notification(method, tagged(said ?? {})));

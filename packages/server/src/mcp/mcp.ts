@@ -1,9 +1,10 @@
 import { asAppError } from '../platform/errors.ts';
+import type { Runtime } from '../platform/runtime.ts';
 import type { Call } from '../terms/journey.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import { Answer } from './answer.ts';
+import { Answer, breakOff } from './answer.ts';
 import type { Eras } from './eras.ts';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Joined } from './joined/joined.ts';
@@ -27,6 +28,8 @@ export interface Visit {
   readonly way: Transport;
   readonly request: OutboundRequest;
   readonly receiver: ResponseReceiver;
+  /** Begins one of our own. @param gone called once when nobody waits for the rest any more */
+  answer(gone?: () => void): Answer;
   readonly mayCall: MayCall;
   /** Which endpoint of HTTP+SSE (2024-11-05) it is; null for the one endpoint of every later version. */
   readonly pair: 'sse' | 'messages' | null;
@@ -39,6 +42,7 @@ export interface McpDeps {
   modernOnLegacy: ModernOnLegacy;
   held: HeldSessions;
   joined: Joined;
+  runtime: Pick<Runtime, 'sleep'>;
   addressOf(call: Call): string;
   /** To a modern server; its program, where it speaks in lines. */
   wayTo(visit: Visit): Transport;
@@ -47,7 +51,7 @@ export interface McpDeps {
 /** Serves one MCP endpoint: either era at the front, whatever era stands behind it. */
 export interface Mcp {
   /** A way to an upstream that speaks MCP toward this call's client. */
-  via(visitor: Omit<Visit, 'request' | 'receiver' | 'mayCall'>): Transport;
+  via(visitor: Omit<Visit, 'request' | 'receiver' | 'answer' | 'mayCall'>): Transport;
 }
 
 export function createMcp(deps: McpDeps): Mcp {
@@ -174,8 +178,9 @@ export function createMcp(deps: McpDeps): Mcp {
     via: visitor => ({
       send(request, receiver) {
         const mayCall = toolsOf(visitor.principal, visitor.upstream.mcp?.tools);
-        const visit = { ...visitor, request, receiver, mayCall };
-        serve(visit).catch((error: unknown) => new Answer(receiver).break(asAppError(error)));
+        const answer = (gone?: () => void) => new Answer(receiver, deps.runtime, gone);
+        const visit = { ...visitor, request, receiver, answer, mayCall };
+        serve(visit).catch((error: unknown) => breakOff(receiver, asAppError(error)));
       },
     }),
   };

@@ -77,7 +77,7 @@ export class ModernLine {
   send(owner: string, { body, headersTimeout }: OutboundRequest, receiver: ResponseReceiver): void {
     const message = Buffer.isBuffer(body) ? asMessage(parseJson(body.toString('utf8'))) : null;
     const id = this.#next++;
-    const answer = new Answer(receiver, () => this.#cancel(id));
+    const answer = new Answer(receiver, this.#runtime, () => this.#cancel(id));
     if (answer.over) return;
     if (message === null) answer.refuse(notOneMessage());
     else if (this.#over !== null) answer.break(this.#over);

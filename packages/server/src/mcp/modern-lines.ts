@@ -6,7 +6,7 @@ import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/messag
 import type { Principal } from '../terms/principal.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import { Answer } from './answer.ts';
+import { breakOff } from './answer.ts';
 import type { Isolation } from './legacy-pool.ts';
 import { ModernLine } from './modern-line.ts';
 
@@ -76,7 +76,7 @@ export function createModernLines(deps: {
         try {
           lineOf(principal, upstream, own).send(principal.userId, request, receiver);
         } catch (error) {
-          new Answer(receiver).break(asAppError(error));
+          breakOff(receiver, asAppError(error));
         }
       },
     }),

@@ -2,7 +2,7 @@ import { newId } from '../platform/crypto.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import { Answer } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { BridgedCall, type Turn } from './bridged-call.ts';
 import { isLevel, legacyCapabilities, modernServerCapabilities } from './capabilities.ts';
 import { isRequest, type Message, metaOf, type Params, type Request, result } from './json-rpc.ts';
@@ -11,9 +11,10 @@ import type { LegacyPool } from './legacy-pool.ts';
 import { listenOnLegacy } from './listen-on-legacy.ts';
 import type { Visit } from './mcp.ts';
 import { META, MODERN } from './protocol.ts';
-import { stateGone, tooMany, unknownMethod } from './refusal.ts';
+import { Refusal, stateGone, tooMany, unknownMethod } from './refusal.ts';
 import type { RequestStates } from './request-state.ts';
 import { wantLevel } from './session-level.ts';
+import { isAboutTasks, noTasks, withoutTaskSupport } from './tasks.ts';
 import type { ToolCall } from './tool-calls.ts';
 import { withoutDenied } from './tool-list.ts';
 import { traced } from './trace-meta.ts';
@@ -61,7 +62,7 @@ export function createModernOnLegacy(deps: {
   function complete(visit: Visit, back: LegacyBack, request: Request, value: Params): Params {
     const { serverInfo } = back.introduction;
     const whole = {
-      ...value,
+      ...withoutTaskSupport(value),
       resultType: 'complete',
       _meta: { ...metaOf(value), ...(serverInfo !== undefined && { [META.server]: serverInfo }) },
       ...(CACHEABLE.has(request.method) && { ttlMs: FRESH, cacheScope: 'private' }),
@@ -107,7 +108,7 @@ export function createModernOnLegacy(deps: {
   const gone = new WeakMap<Answer, () => void>();
 
   function turnOf(visit: Visit, request: Request, toolCall: ToolCall | null): Turn {
-    const answer: Answer = new Answer(visit.receiver, () => gone.get(answer)?.());
+    const answer: Answer = visit.answer(() => gone.get(answer)?.());
     return { request, answer, toolCall };
   }
 
@@ -131,7 +132,7 @@ export function createModernOnLegacy(deps: {
       ttlMs: FRESH,
       cacheScope: 'private',
     };
-    new Answer(visit.receiver).json(200, result(request.id, value));
+    visit.answer().json(200, result(request.id, value));
   }
 
   function refuseCrowd({ principal, upstream }: { principal: Principal; upstream: Upstream }): void {
@@ -142,12 +143,12 @@ export function createModernOnLegacy(deps: {
 
   return async (visit, message, toolCall) => {
     if (!isRequest(message)) {
-      new Answer(visit.receiver).json(202, null);
+      visit.answer().json(202, null);
       return;
     }
     const { method, params } = message;
-    // Tasks are another thing in each era.
-    if (REMOVED.has(method) || method.startsWith('tasks/')) throw unknownMethod(message.id, method);
+    if (REMOVED.has(method)) throw unknownMethod(message.id, method);
+    if (isAboutTasks(method)) throw new Refusal('not_found', noTasks, message.id);
     if (params?.['requestState'] !== undefined) {
       resume(visit, message, toolCall);
       return;

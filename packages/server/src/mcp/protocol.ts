@@ -45,9 +45,12 @@ export const MODERN_ERRORS: ReadonlySet<number> = new Set([
 /** A message of more bytes is refused, in either direction. */
 export const MAX_MESSAGE = 16 * 1024 * 1024;
 
-/** Which parameter `Mcp-Name` repeats. */
-export const NAMED_BY: Readonly<Record<string, 'name' | 'uri'>> = {
+/** Which parameter `Mcp-Name` repeats; of tasks, SEP-2663, "Streamable HTTP: Routing Headers". */
+export const NAMED_BY: Readonly<Record<string, 'name' | 'uri' | 'taskId'>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
 };

@@ -74,7 +74,7 @@ export function createJoined(deps: JoinedDeps): Joined {
       const key = typeof method === 'string' ? NAMED_BY[method] : undefined;
       const name = headers['mcp-name'];
       const version = headers['mcp-protocol-version'];
-      if (key === undefined || typeof name !== 'string') return null;
+      if (key === undefined || key === 'taskId' || typeof name !== 'string') return null;
       if (version === undefined || isLegacyVersion(version)) return null;
       const named = decodeHeader(name);
       if (named === null) return null;

@@ -1,4 +1,3 @@
-import { Answer } from '../answer.ts';
 import type { HeldBack, HeldListener } from '../held-back.ts';
 import { isObject, type Notification, notification, type Params, type Request, result } from '../json-rpc.ts';
 import type { Visit } from '../mcp.ts';
@@ -31,7 +30,7 @@ export async function listenOnMany(
 
   let back: HeldBack | null = null;
   let acknowledged = false;
-  const answer = new Answer(visit.receiver, () => back?.close());
+  const answer = visit.answer(() => back?.close());
   back = await hold({
     stray({ method, params: said }: Notification) {
       if (!acknowledged) return;

@@ -1,4 +1,4 @@
-import { Answer } from '../answer.ts';
+import type { Answer } from '../answer.ts';
 import { isLevel, reaches } from '../capabilities.ts';
 import { GATEWAY_INFO } from '../eras.ts';
 import {
@@ -14,7 +14,8 @@ import {
 } from '../json-rpc.ts';
 import type { Visit } from '../mcp.ts';
 import { CODE, META, MODERN, NAMED_BY } from '../protocol.ts';
-import { unknownMethod } from '../refusal.ts';
+import { Refusal, unknownMethod } from '../refusal.ts';
+import { isAboutTasks, noTasks } from '../tasks.ts';
 import type { Ask, Asker } from './ask.ts';
 import { type AskOne, type Gather, MISSING } from './gather.ts';
 import { unknown } from './held-on-many.ts';
@@ -58,7 +59,7 @@ export function createModernOnMany(deps: {
     const known = met.flatMap(({ upstream, said }) => (said === null ? [] : [{ upstream, ...said }]));
     const missing = met.filter(({ said }) => said === null).map(({ upstream }) => upstream.id);
     const instructions = instructionsOf(known);
-    complete(new Answer(visit.receiver), request, {
+    complete(visit.answer(), request, {
       supportedVersions: [MODERN],
       capabilities: missing.length > 0 ? everything : together(known.map(({ capabilities }) => capabilities)),
       ...(instructions !== undefined && { instructions }),
@@ -69,7 +70,7 @@ export function createModernOnMany(deps: {
   async function list(visit: Visit, request: Request, asker: Asker, askOne: AskOne): Promise<void> {
     const { _meta, ...params } = request.params ?? {};
     const { value, missing } = await gather(asker.principal, request.method, params, askOne);
-    const answer = new Answer(visit.receiver);
+    const answer = visit.answer();
     const level = metaOf(request.params)[META.level];
     if (isLevel(level) && reaches('warning', level))
       for (const { id } of missing) {
@@ -81,7 +82,7 @@ export function createModernOnMany(deps: {
   }
 
   async function completion(visit: Visit, request: Request, asker: Asker, askOne: AskOne): Promise<void> {
-    const answer = new Answer(visit.receiver, () => over.abort());
+    const answer = visit.answer(() => over.abort());
     const over = new AbortController();
     const target = await targets.of(asker.principal, request, askOne);
     if (target === null) return answer.json(200, failure(request.id, unknown(request)));
@@ -102,7 +103,7 @@ export function createModernOnMany(deps: {
   }
 
   return async (visit, message) => {
-    if (!isRequest(message)) return new Answer(visit.receiver).json(202, null);
+    if (!isRequest(message)) return visit.answer().json(202, null);
     const { id, method, params } = message;
     const meta = metaOf(params);
     const asker: Asker = {
@@ -115,10 +116,11 @@ export function createModernOnMany(deps: {
     if (method in LISTS) return list(visit, message, asker, askOne);
     if (method === 'completion/complete') return completion(visit, message, asker, askOne);
     if (method === 'subscriptions/listen') return deps.listen(visit, message);
+    if (isAboutTasks(method)) throw new Refusal('not_found', noTasks, id);
     // Its header named nothing that is there.
     if (method in NAMED_BY) {
       const { message: text } = unknown(message);
-      return new Answer(visit.receiver).json(200, failure(id, { code: CODE.invalidParams, message: text }));
+      return visit.answer().json(200, failure(id, { code: CODE.invalidParams, message: text }));
     }
     throw unknownMethod(id, method);
   };

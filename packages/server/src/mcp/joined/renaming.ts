@@ -1,5 +1,6 @@
 import type { Upstream } from '../../terms/upstream.ts';
 import { isObject, type Params, type Request } from '../json-rpc.ts';
+import { toolWithoutTasks } from '../tasks.ts';
 import { joinedName, joinedUri } from './names.ts';
 
 /** Lists, and what an answer calls what it lists. */
@@ -20,7 +21,9 @@ export function listedBy({ id }: Upstream, method: string, item: unknown): unkno
     case 'resources/templates/list':
       return typeof uriTemplate === 'string' ? { ...item, uriTemplate: joinedUri(id, uriTemplate) } : item;
     default:
-      return typeof name === 'string' ? withPage(id, { ...item, name: joinedName(id, name) }) : item;
+      return typeof name === 'string'
+        ? withPage(id, toolWithoutTasks({ ...item, name: joinedName(id, name) }) as Record<string, unknown>)
+        : item;
   }
 }
 
