@@ -44,6 +44,7 @@ export async function holdOnModern(
 ): Promise<HeldBack> {
   const { back, who, to } = deps;
   const over = new AbortController();
+  const calls = new Set<AbortController>();
   const subscribed = new Set<string>();
   const tools = new Map<string, ToolHeaders>();
   let listening: AbortController | null = null;
@@ -256,19 +257,26 @@ export async function holdOnModern(
   return {
     introduction,
     call(request, call) {
-      const cancelled = new AbortController();
       if (isAboutTasks(request.method)) {
         call.response({ error: noTasks });
         return () => {};
       }
-      walk(request, call, AbortSignal.any([cancelled.signal, over.signal])).then(
-        answer => call.response(answer),
-        (error: Error) => {
-          if (!cancelled.signal.aborted)
-            call.response({ error: { code: CODE.refused, message: error.message } });
-        },
-      );
-      return () => cancelled.abort();
+      const ending = new AbortController();
+      let cancelled = false;
+      if (over.signal.aborted) ending.abort();
+      calls.add(ending);
+      walk(request, call, ending.signal)
+        .finally(() => calls.delete(ending))
+        .then(
+          answer => call.response(answer),
+          (error: Error) => {
+            if (!cancelled) call.response({ error: { code: CODE.refused, message: error.message } });
+          },
+        );
+      return () => {
+        cancelled = true;
+        ending.abort();
+      };
     },
     setLevel(wanted) {
       level = wanted;
@@ -281,7 +289,10 @@ export async function holdOnModern(
     },
     // The modern era has none from clients.
     notify() {},
-    close: () => over.abort(),
+    close() {
+      over.abort();
+      for (const call of calls) call.abort();
+    },
   };
 }
 

@@ -18,6 +18,8 @@ export function openHttpLink(
 ): Link {
   const { back, runtime, who, to } = deps;
   const open = new Map<Id, AbortController>();
+  /** All that is under way, each with a signal of its own: to compose each with one for all costs more than what is sent. */
+  const posts = new Set<AbortController>();
   const all = new AbortController();
   let session: string | null = null;
   let version: string | null = null;
@@ -29,15 +31,22 @@ export function openHttpLink(
     ...more,
   });
 
+  function endAll(): void {
+    all.abort();
+    for (const post of posts) post.abort();
+  }
+
   function close(error: Error): void {
     if (all.signal.aborted) return;
-    all.abort();
+    endAll();
     listener.closed(error);
   }
 
   function post(message: Message): void {
     const about = isRequest(message) ? message.id : null;
     const over = new AbortController();
+    if (all.signal.aborted) over.abort();
+    posts.add(over);
     if (about !== null) open.set(about, over);
     let last: string | undefined;
     let answered = false;
@@ -66,6 +75,7 @@ export function openHttpLink(
           listener.message(own ? { ...one, id: about } : one, about);
         },
         end(problem, status) {
+          posts.delete(over);
           if (refused) {
             if (about !== null && !answered && open.delete(about))
               listener.lost(about, lostSession(to), true);
@@ -89,7 +99,7 @@ export function openHttpLink(
           );
         },
       },
-      AbortSignal.any([over.signal, all.signal]),
+      over.signal,
     );
   }
 
@@ -163,7 +173,7 @@ export function openHttpLink(
     },
     close() {
       if (all.signal.aborted) return;
-      all.abort();
+      endAll();
       if (session === null) return;
       back.send(who, to, { method: 'DELETE', headers: headers(), body: null }, { message() {}, end() {} });
     },

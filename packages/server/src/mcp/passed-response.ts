@@ -64,9 +64,9 @@ export class PassedResponse implements ResponseReceiver {
       this.#flow?.abort(new Error('the server compressed an answer that has to be read'));
       return;
     }
-    let out: Headers = { ...headers };
-    if (this.#form !== 'bytes') delete out['content-length'];
-    if (this.#isStream) out['x-accel-buffering'] = 'no';
+    let out = headers;
+    if (this.#form !== 'bytes') out = { ...out, 'content-length': undefined };
+    if (this.#isStream) out = { ...out, 'x-accel-buffering': 'no' };
     if (this.#form === 'events')
       this.#reader = new SseReader(event => this.#to.data(Buffer.from(this.#changed(event))));
     out = this.#passing.head?.(status, out) ?? out;

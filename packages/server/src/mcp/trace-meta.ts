@@ -20,11 +20,11 @@ export function traced(request: Request, headers: readonly string[]): Request {
 export function traceHeaders(message: Message | null): Record<string, string> {
   if (message === null || !('params' in message)) return {};
   const meta = metaOf(message.params);
-  return Object.fromEntries(
-    NAMES.flatMap(name => {
-      const value = meta[name];
-      // It goes into a header: visible ASCII and spaces, and no more of it than a header may have.
-      return typeof value === 'string' && /^[\x20-\x7e]{1,2048}$/.test(value) ? [[name, value]] : [];
-    }),
-  );
+  const headers: Record<string, string> = {};
+  for (const name of NAMES) {
+    const value = meta[name];
+    // It goes into a header: visible ASCII and spaces, and no more of it than a header may have.
+    if (typeof value === 'string' && /^[\x20-\x7e]{1,2048}$/.test(value)) headers[name] = value;
+  }
+  return headers;
 }
