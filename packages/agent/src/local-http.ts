@@ -12,6 +12,7 @@ import { HEADER_BYTES } from '@sallyport/protocol/limits.ts';
 import { pathAllowed } from './allow.ts';
 import { answerError } from './answer.ts';
 import { passFiltered, wholeBody } from './filtered-http.ts';
+import { isSocket, openLocalSocket } from './local-socket.ts';
 import type { HttpServed } from './settings.ts';
 import { createToolFilter, filtersTools, type ToolFilter } from './tool-filter.ts';
 
@@ -46,22 +47,41 @@ export function createLocalHttp(served: HttpServed, connect?: () => Duplex): Loc
   const filter = served.kind === 'mcp' && filtersTools(served.allow) ? createToolFilter(served.allow) : null;
   const base = served.url.pathname.replace(/\/$/, '');
 
+  const at = {
+    protocol: served.url.protocol,
+    hostname: served.url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: served.url.port,
+    maxHeaderSize: HEADER_BYTES,
+  };
+
+  function openSocket(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, path: string): void {
+    // What is in an MCP server's WebSocket no rule of tools would see.
+    if (served.kind === 'mcp') answerError(stream, 'not-allowed');
+    else
+      openLocalSocket(stream, headers, served.url.host, own =>
+        send({
+          ...at,
+          path: `${base}${path}` || '/',
+          headers: own,
+          ...(connect === undefined ? { agent: false } : { createConnection: connect }),
+        }),
+      );
+  }
+
   return {
     handle(stream, headers, target) {
       stream.on('error', () => {});
       // An MCP server is at its own URL and at no other: `/mcp/` is not `/mcp`.
       const path = served.kind === 'mcp' ? target.replace(/^\/(?=\?|$)/, '') : target;
       if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
+      if (isSocket(headers)) return openSocket(stream, headers, path);
       const method = headers[':method'] ?? 'GET';
       if (filter !== null) headers = { ...withoutLength(headers), 'accept-encoding': 'identity' };
       const request = send({
-        protocol: served.url.protocol,
-        hostname: served.url.hostname.replace(/^\[(.*)\]$/, '$1'),
-        port: served.url.port,
+        ...at,
         method,
         path: `${base}${path}` || '/',
         headers: outbound(headers, served.url.host),
-        maxHeaderSize: HEADER_BYTES,
         ...(connect === undefined ? { agent } : { createConnection: connect }),
       });
       if (filter === null) {

@@ -9,6 +9,7 @@ import { joinShells } from './app-shells.ts';
 import { joinSignIn } from './app-sign-in.ts';
 import { joinTerminals } from './app-terminals.ts';
 import { joinTunnels } from './app-tunnels.ts';
+import { joinWebSockets } from './app-web-sockets.ts';
 import { type AuditTrail, createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
 import { purgeAudit } from './audit/retention.ts';
@@ -402,6 +403,9 @@ export async function createApp(deps: {
     answerJson: answers.json,
   });
 
+  const proof = { authenticate, guard, standing, may };
+  const webSockets = joinWebSockets({ ...shared, ...joined, ...proof, record: records.call });
+
   let port = config.listen.port;
   const server = createHttpServer({
     routes: [
@@ -424,7 +428,7 @@ export async function createApp(deps: {
         answerJson: answers.json,
       }),
     ],
-    upgrades: [...upgrades, ...terminals.upgrades],
+    upgrades: [...upgrades, ...terminals.upgrades, webSockets.route],
     api,
     guardHost: createHostGuard({ publicUrl, allowedHosts: config.allowedHosts, port: () => port }),
     answerProblem: answers.problem,
@@ -474,8 +478,7 @@ export async function createApp(deps: {
       open.use(server);
       // Before the server's drain, which would wait for streams that last for ever; and these end when nobody can come back to them.
       open.use(events);
-      open.use(terminals);
-      terminals.start();
+      for (const lasting of [terminals, webSockets]) open.use(lasting).start();
       open.defer(() => server.stop());
       port = await server.listen(config.listen);
       const { host } = config.listen;

@@ -52,7 +52,7 @@ export interface ForwardDeps {
   record(outcome: Outcome): void;
   /** Begins the trace of a call that is to be recorded; null where none is. */
   trace: StartTrace | null;
-  addressOf(call: Call): string;
+  addressOf(call: Pick<Call, 'headers' | 'remoteAddress'>): string;
   /** News that takes back what let a call through. */
   bus: Pick<Bus, 'subscribe'>;
   runtime: Pick<Runtime, 'monotonic'>;

@@ -17,7 +17,7 @@ const OF_USER = /^\/u\/([a-z0-9][a-z0-9._-]{0,99}\/[a-z0-9][a-z0-9._-]{0,99})(\/
  * @throws AppError `bad_path`, `not_found`
  */
 export function findNamed(
-  call: Call,
+  call: Pick<Call, 'path' | 'query'>,
   principal: Principal,
   upstreams: { find(id: string, asker: Principal): Upstream | undefined },
 ): Destination {

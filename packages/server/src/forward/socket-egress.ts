@@ -3,7 +3,7 @@ import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { type LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { HandshakeRefused } from '../terms/socket-way.ts';
+import { HandshakeRefused, type OpenedSocket } from '../terms/socket-way.ts';
 
 /** RFC 6455 section 1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -22,7 +22,7 @@ export function openSocket(
   headers: readonly string[],
   signal: AbortSignal,
   options: { lookup?: LookupFunction; createConnection?: () => Duplex } = {},
-): Promise<Duplex> {
+): Promise<OpenedSocket> {
   const key = randomBytes(16).toString('base64');
   const ours = {
     host: url.host,
@@ -62,7 +62,7 @@ export function openSocket(
       }
       if (socket instanceof Socket) socket.setTimeout(0).setNoDelay(true);
       if (head.length > 0) socket.unshift(head);
-      resolve(socket);
+      resolve({ stream: socket, protocol: res.headers['sec-websocket-protocol'] ?? null });
     });
     req.on('response', res => {
       settle();

@@ -61,7 +61,7 @@ export function createServant(deps: DialDeps): Servant {
     ...(credential === null ? [] : [credential.header, credential.value]),
   ];
 
-  function open(
+  async function open(
     ask: Asked,
     credential: Credential | null,
     query: boolean,
@@ -72,7 +72,7 @@ export function createServant(deps: DialDeps): Servant {
     if (terminal.contextId !== null) parameters.set('context_id', terminal.contextId);
     if (query && credential !== null) parameters.set('token', bare(credential));
     const path = `${serverPath(upstream, terminalPath(terminal.id))}?${parameters}`;
-    return deps.socketTo(upstream).open(path, headersOf(ask, credential), signal);
+    return (await deps.socketTo(upstream).open(path, headersOf(ask, credential), signal)).stream;
   }
 
   async function ask(method: 'GET' | 'DELETE', asked: Asked, credential: Credential | null): Promise<number> {

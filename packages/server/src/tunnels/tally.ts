@@ -8,6 +8,8 @@ const NEWEST = 0.1;
 export interface Tally {
   readonly calls: number;
   readonly underWay: number;
+  /** WebSockets that are open: terminals, and those of HTTP servers. */
+  readonly sockets: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
   /** Mean milliseconds of the last calls; null before the first. */
@@ -20,12 +22,15 @@ export interface Tally {
   finished(startedAt: number): void;
   failed(error: AppError): void;
   left(): void;
+  /** A WebSocket was opened; @returns to be told when it is over */
+  opened(): () => void;
 }
 
 export function createTally(runtime: Pick<Runtime, 'now' | 'monotonic'>): Tally {
   const tally = {
     calls: 0,
     underWay: 0,
+    sockets: 0,
     bytesUp: 0,
     bytesDown: 0,
     latency: null as number | null,
@@ -50,6 +55,14 @@ export function createTally(runtime: Pick<Runtime, 'now' | 'monotonic'>): Tally 
     },
     left() {
       tally.underWay -= 1;
+    },
+    opened() {
+      tally.sockets += 1;
+      let over = false;
+      return () => {
+        if (!over) tally.sockets -= 1;
+        over = true;
+      };
     },
   };
   return tally;

@@ -184,7 +184,7 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
           if (live === null || !(live.connection instanceof Connection) || live.connection.over)
             throw notConnected(upstream.id);
           const at = { tunnel: upstream.id, server: live.server.name, path };
-          return openTunnelSocket(live.connection, at, headers, signal);
+          return openTunnelSocket({ connection: live.connection, tally: live.tally, at }, headers, signal);
         },
       };
     },

@@ -14,9 +14,9 @@ export function createUseWatch(deps: {
   return async () => {
     const used = deps.registry.list().filter(({ live }) => {
       if (live === null) return false;
-      const { calls, underWay, bytesUp, bytesDown, lastError } = live.tally;
-      const now = `${calls} ${underWay} ${bytesUp} ${bytesDown} ${lastError?.at}`;
-      if (now === (told.get(live.tally) ?? '0 0 0 0 undefined')) return false;
+      const { calls, underWay, sockets, bytesUp, bytesDown, lastError } = live.tally;
+      const now = `${calls} ${underWay} ${sockets} ${bytesUp} ${bytesDown} ${lastError?.at}`;
+      if (now === (told.get(live.tally) ?? '0 0 0 0 0 undefined')) return false;
       told.set(live.tally, now);
       return true;
     });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import { parseHello } from '@sallyport/protocol/hello.ts';
 import { DOCUMENT_BYTES, HEADER_BYTES, HELLO_WITHIN, NOTICE_PATH } from '@sallyport/protocol/limits.ts';
 import { freePort } from '../fixtures/gateway.ts';
 import type { Check } from './contract.ts';
+import { answerOf } from './counterpart.ts';
 import { ALLOWED, NAME, type Stand } from './stand.ts';
 
 /** An agent and nothing between: it dials in here, and is asked by bare HTTP/2. */
@@ -102,6 +104,38 @@ export const DIRECT: readonly Check[] = [
         assert.deepEqual([status, headers[AGENT_ERROR]], [403, 'not-allowed'], path);
       }
       assert.equal(stand.local.requests.length, from + 1, 'requests that the local server saw');
+    },
+  },
+  {
+    section: '5',
+    claim:
+      'a WebSocket, where it takes them, is extended CONNECT: frames pass both ways, and a refusal is one',
+    alone: true,
+    async run(stand) {
+      const { tunnel } = await met(stand);
+      if (!tunnel.opensSockets) return;
+      const socket = (path: string) =>
+        tunnel.open(
+          {
+            ':method': 'CONNECT',
+            ':protocol': 'websocket',
+            ':scheme': 'http',
+            ...get(`/${NAME}${path}`),
+            'sec-websocket-version': '13',
+            'sec-websocket-protocol': 'one, two',
+          },
+          false,
+        );
+      assert.equal((await answerOf(socket('/no'))).status, 418, 'what the local server refused it with');
+      const stream = socket('/socket');
+      stream.on('error', () => {});
+      const [head] = (await once(stream, 'response')) as [Record<string, unknown>];
+      assert.deepEqual([head[':status'], head['sec-websocket-protocol']], [200, 'two']);
+      // A masked text of a client, and the same unmasked of the server (RFC 6455 section 5.7).
+      stream.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]));
+      assert.deepEqual([...((await once(stream, 'data')) as [Buffer])[0]], [0x81, 2, 0x68, 0x69]);
+      stream.end();
+      await once(stream, 'close');
     },
   },
   {

@@ -25,6 +25,8 @@ export interface BareTunnel {
   readonly hello: Answer;
   /** Milliseconds from the open connection to the whole hello. */
   readonly took: number;
+  /** Whether the agent announced that it takes WebSockets (RFC 8441 section 3). */
+  readonly opensSockets: boolean;
   open(headers: OutgoingHttpHeaders, endStream?: boolean): ClientHttp2Stream;
   ask(headers: OutgoingHttpHeaders, body?: string): Promise<Answer>;
   end(): void;
@@ -86,6 +88,7 @@ export async function startCounterpart(): Promise<Counterpart> {
       return {
         hello,
         took,
+        opensSockets: session.remoteSettings.enableConnectProtocol === true,
         ask,
         open: (headers, endStream = true) => session.request(headers, { endStream }),
         end: () => session.destroy(),

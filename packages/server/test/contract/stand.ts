@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
 import { keyOf } from '../fixtures/agent.ts';
 import { type Gateway, startGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type TestUpstream } from '../fixtures/upstream.ts';
@@ -94,6 +95,7 @@ export async function startStand(
   const program = [process.execPath, PROGRAM, String((journal.address() as AddressInfo).port)];
   const local = await startUpstream();
   opening.defer(() => local.close());
+  opening.defer(takeSockets(local));
   const url = `${gateway.url}/u/alice/${NAME}`;
   const headers = { authorization: `Bearer ${key}` };
   const runs = new Set<Run>();
@@ -186,6 +188,21 @@ export async function startStand(
   };
   const held = opening.move();
   return Object.assign(stand, { [Symbol.asyncDispose]: () => held.disposeAsync() });
+}
+
+/** Echoes WebSockets, with the last of the subprotocols that are offered; refuses those at `/no`. @returns ends them */
+function takeSockets({ server }: TestUpstream): () => void {
+  const sockets = new WebSocketServer({
+    server,
+    verifyClient: ({ req }, answer) => answer(req.url !== '/no', 418),
+    handleProtocols: offered => [...offered].at(-1)!,
+  });
+  sockets.on('connection', socket =>
+    socket.on('message', (data, binary) => socket.send(data, { binary })).on('error', () => {}),
+  );
+  return () => {
+    for (const socket of sockets.clients) socket.terminate();
+  };
 }
 
 /** Looks again and again. Who calls has a limit of time. */

@@ -241,6 +241,8 @@ export interface Tunnel {
   address: string | null;
   calls: number;
   under_way: number;
+  /** WebSockets: terminals, and those of a web server. */
+  open_sockets: number;
   bytes_up: number;
   bytes_down: number;
   latency_ms: number | null;

@@ -17,7 +17,6 @@ export function TunnelCourse({
   onAsk: (what: 'share' | 'alias' | 'disconnect') => void;
 }) {
   const me = useMe();
-  const speaksMcp = tunnel.kind === 'mcp' || tunnel.kind === 'stdio';
   return (
     <Course
       title={tunnel.title ?? tunnel.name}
@@ -49,9 +48,13 @@ export function TunnelCourse({
         ) : undefined
       }
     >
-      {speaksMcp && (
+      {tunnel.connected && tunnel.kind !== 'http' && (
         <p>
-          <Link to={`/tools/${tunnel.name}`}>Try its tools</Link>
+          {tunnel.kind === 'terminal' ? (
+            <Link to="/terminal">Open a terminal</Link>
+          ) : (
+            <Link to={`/tools/${tunnel.name}`}>Try its tools</Link>
+          )}
         </p>
       )}
     </Course>

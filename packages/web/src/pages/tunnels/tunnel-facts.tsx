@@ -9,8 +9,10 @@ export function tunnelFacts(tunnel: Tunnel): Fact[] {
   if (tunnel.alias !== null) facts.push(['Plain name', <code key="n">{tunnel.alias}</code>]);
   if (tunnel.agent !== null)
     facts.push(['Agent', tunnel.address === null ? tunnel.agent : `${tunnel.agent}, at ${tunnel.address}`]);
+  if (tunnel.kind === 'terminal') facts.push(['Open terminals', String(tunnel.open_sockets)]);
+  else if (tunnel.open_sockets > 0) facts.push(['Open WebSockets', String(tunnel.open_sockets)]);
   facts.push(['Calls', callsOf(tunnel)]);
-  if (tunnel.calls > 0)
+  if (tunnel.bytes_up + tunnel.bytes_down > 0)
     facts.push(['Traffic', `${bytes(tunnel.bytes_up)} to it, ${bytes(tunnel.bytes_down)} back`]);
   if (tunnel.latency_ms !== null) facts.push(['Takes', `${duration(tunnel.latency_ms)} on average`]);
   if (tunnel.last_error !== null)
