@@ -80,6 +80,25 @@ test('more than is kept is lost, and how much is said', async () => {
     await again.shows('end\n');
     assert.equal(again.bytes, back.bytes);
   }
+  // One that shows nothing but the output is told in it.
+  for (const [query, gone] of [
+    [`?from=${client.bytes}`, lost],
+    ['', from],
+    [`?from=${from}`, 0],
+  ] as const) {
+    const plain = attach('box', id, { headers: alice, query });
+    await plain.shows('end\n');
+    const [line] = /^\x18\r\n.*\r\n/.exec(plain.output.toString()) ?? [''];
+    assert.equal(
+      /\[… ([\d,]+) bytes before this are gone …\]/.exec(line)?.[1] ?? '0',
+      gone.toLocaleString('en'),
+    );
+    assert.ok(
+      plain.output.subarray(Buffer.byteLength(line)).equals(back.output),
+      'and the rest is as it was',
+    );
+    plain.drop();
+  }
 });
 
 test('another window watches, or takes over; whoever lost the keyboard is told', async () => {

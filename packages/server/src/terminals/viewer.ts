@@ -63,9 +63,10 @@ export class Viewer {
     this.#events = events;
     this.#now = now;
     this.speaks = options.speaks;
-    // What a client cannot have seen yet is the count of another shell.
+    // What a client cannot have seen yet is the count of another shell. One that only shows what comes may have seen anything, or nothing.
     const { from } = options;
-    this.next = from === null || from > window.end ? window.start : from;
+    const unknown = this.speaks ? window.start : 0;
+    this.next = from === null || from > window.end ? unknown : from;
     this.heardAt = now();
     this.#early = options.early;
     socket.on('message', (data: Buffer, binary: boolean) => {
@@ -89,13 +90,14 @@ export class Viewer {
     return this.#socket.isPaused;
   }
 
-  /** Says where the output begins for this client, and that what was before it is gone. */
+  /** Says where the output begins for this client, and that what was before it is gone: in a line of the output, where nothing else is shown. */
   begin(mode: 'own' | 'watch', size: Size | null): void {
     const { start, end } = this.#window;
     const lost = Math.max(0, start - this.next);
     this.next = Math.max(this.next, start);
     const { cols, rows } = size ?? { cols: null, rows: null };
     this.tell({ type: 'attached', mode, from: this.next, to: end, lost, cols, rows });
+    if (lost > 0 && !this.speaks && !this.#over) this.#socket.send(goneLine(lost), BINARY);
   }
 
   /** For a client that understands it. */
@@ -199,6 +201,10 @@ export class Viewer {
 }
 
 const BINARY = { binary: true } as const;
+
+/** CAN ends whatever escape sequence the output was cut in (ECMA-48 section 8.3.6); its colours are gone with what was lost. */
+const goneLine = (bytes: number): Buffer =>
+  Buffer.from(`\x18\r\n\x1b[0;2m[… ${bytes.toLocaleString('en')} bytes before this are gone …]\x1b[0m\r\n`);
 
 const isSize = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SIZE;
