@@ -10,14 +10,24 @@ import { serveV2 } from './fixtures/everything-v2.ts';
 import { startKeyProxy } from './fixtures/key-proxy.ts';
 import { startMcpGateway } from './fixtures/mcp.ts';
 import { serveSessions } from './fixtures/mcp-servers.ts';
+import { startPlainNamesProxy } from './fixtures/plain-names-proxy.ts';
 
 type Scenarios = keyof typeof SETS;
 
-/** One of everything, in both eras, and a gateway before them in every way there is. */
+/**
+ * One of everything, in both eras, and a gateway before them in every way there is: at the joined endpoint too (`*`), whose names the scenarios do not know. A
+ * proxy before it takes the server's name off them, and puts it on; all else of that endpoint is what the scenarios see.
+ */
 async function house(t: TestContext) {
   const v1 = await serveSessions(t, buildV1);
   const v2 = await serveV2(t);
-  const gateway = await startMcpGateway(t, { v1: { url: v1.url }, v2: { url: v2.url } });
+  const gateway = await startMcpGateway(t, {
+    v1: { url: v1.url, access: { users: ['alice@corp.example'] } },
+    v2: { url: v2.url, access: { users: ['alice@corp.example'] } },
+    // Of all servers at once, these people have but one each.
+    old: { url: v1.url, access: { users: ['olga@corp.example'] } },
+    new: { url: v2.url, access: { users: ['nora@corp.example'] } },
+  });
   const key = await gateway.keyOf('alice');
   const file = join(gateway.directory, 'agent.yaml');
   const servers = [
@@ -31,7 +41,11 @@ async function house(t: TestContext) {
   const agent = startAgent(t, ['--config', file], { SALLYPORT_KEY: key });
   await agent.says(/connected {2}own/);
   const front = await startKeyProxy(t, gateway, key);
-  return { direct: { v1: v1.url, v2: v2.url }, through: (id: string) => `${front}/mcp/${id}` };
+  const joined: Record<string, string> = {
+    '*old': await startPlainNamesProxy(t, gateway, await gateway.keyOf('olga'), 'old'),
+    '*new': await startPlainNamesProxy(t, gateway, await gateway.keyOf('nora'), 'new'),
+  };
+  return { direct: { v1: v1.url, v2: v2.url }, through: (id: string) => joined[id] ?? `${front}/mcp/${id}` };
 }
 
 /** What no bridge can do: a legacy server's questions have no names that it could have given them. */
@@ -70,6 +84,9 @@ test('what conforms without the gateway conforms through it', { concurrency: 3 }
         ['a native tunnel, modern', 'alice/v2', '2026-07-28'],
         ['a program behind a tunnel, legacy', 'alice/program', '2025-11-25'],
         ['a legacy client at a modern server', 'v2', '2025-11-25'],
+        ['all servers at once, legacy', '*old', '2025-11-25'],
+        ['all servers at once, modern', '*new', '2026-07-28'],
+        ['a legacy client at all servers at once, a modern one', '*new', '2025-11-25'],
       ] as const
     ).map(([what, id, set]) => t.test(what, async () => assert.deepEqual(await added(set, through(id)), []))),
   );
@@ -78,6 +95,7 @@ test('what conforms without the gateway conforms through it', { concurrency: 3 }
       [
         ['a modern client at a program behind a tunnel', 'alice/own'],
         ['a modern client at a legacy server', 'v1'],
+        ['a modern client at all servers at once, a legacy one', '*old'],
       ] as const
     ).map(([what, id]) =>
       t.test(what, async () => {

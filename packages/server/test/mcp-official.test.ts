@@ -8,9 +8,10 @@ import { startAgent, startProgram } from './fixtures/agent.ts';
 import { PNG, WAV } from './fixtures/everything.ts';
 import { buildV1, V1_PROGRAM } from './fixtures/everything-v1.ts';
 import { serveV2, V2_PROGRAM } from './fixtures/everything-v2.ts';
-import { startMcpGateway } from './fixtures/mcp.ts';
+import { type McpGateway, startMcpGateway } from './fixtures/mcp.ts';
 import { serveSessions } from './fixtures/mcp-servers.ts';
 import { connectV1, connectV2, type OfficialClient } from './fixtures/official-clients.ts';
+import { startPlainNamesProxy } from './fixtures/plain-names-proxy.ts';
 
 const FOREIGN = fileURLToPath(new URL('./fixtures/generation-1.ts', import.meta.url));
 
@@ -116,6 +117,21 @@ const FEATURES: readonly (readonly [string, (client: OfficialClient) => Promise<
     },
   ],
   [
+    'changes of lists',
+    async ({ listenToLists, call, changed }) => {
+      const leave = await listenToLists();
+      for (const [tool, list] of [
+        ['test_trigger_tool_change', 'tools'],
+        ['test_trigger_prompt_change', 'prompts'],
+      ] as const) {
+        const from = changed.length;
+        await call(tool);
+        await eventually(() => changed.slice(from).includes(list));
+      }
+      await leave();
+    },
+  ],
+  [
     'prompts and completion',
     async ({ prompts, prompt, complete }) => {
       assert.ok((await prompts()).includes('test_simple_prompt'));
@@ -156,7 +172,13 @@ const FEATURES: readonly (readonly [string, (client: OfficialClient) => Promise<
 async function house(t: TestContext) {
   const v1 = await serveSessions(t, buildV1);
   const v2 = await serveV2(t);
-  const gateway = await startMcpGateway(t, { v1: { url: v1.url }, v2: { url: v2.url } });
+  const gateway = await startMcpGateway(t, {
+    v1: { url: v1.url, access: { users: ['alice@corp.example'] } },
+    v2: { url: v2.url, access: { users: ['alice@corp.example'] } },
+    // Of all servers at once, these people have but one each.
+    old: { url: v1.url, access: { users: ['olga@corp.example'] } },
+    new: { url: v2.url, access: { users: ['nora@corp.example'] } },
+  });
   const file = join(gateway.directory, 'agent.yaml');
   const servers = [
     { name: 'v1', http: v1.url },
@@ -181,16 +203,26 @@ async function house(t: TestContext) {
   );
   await agent.says(/connected {2}program-v2/);
   for (const one of foreign) await one.says(/"register_ack"/);
-  return gateway;
+  const joined = new Map<string, McpGateway>();
+  for (const [user, upstream] of [
+    ['olga', 'old'],
+    ['nora', 'new'],
+  ] as const) {
+    const endpoint = await startPlainNamesProxy(t, gateway, await gateway.keyOf(user), upstream);
+    joined.set(user, { ...gateway, url: new URL(endpoint).origin });
+  }
+  return { gateway, joined };
 }
 
 test('the official clients use the official servers, each generation each', { timeout: 120_000 }, async t => {
-  const gateway = await house(t);
+  const { gateway, joined } = await house(t);
   for (const [way, user, paths] of [
     ['HTTP', 'alice', ['v1', 'v2']],
     ['a native tunnel', 'alice', ['alice/v1', 'alice/v2']],
     ['a program behind a tunnel', 'alice', ['alice/program-v1', 'alice/program-v2']],
     ['a ContextForge agent', '', ['carl/corp-tools', 'dora/corp-tools']],
+    // `/mcp`, by users that have one server there; see `startPlainNamesProxy`.
+    ['all servers at once', '', ['olga', 'nora']],
   ] as const)
     for (const [index, path] of paths.entries())
       for (const [generation, connect] of [
@@ -198,7 +230,11 @@ test('the official clients use the official servers, each generation each', { ti
         ['v2', connectV2],
       ] as const)
         await t.test(`a ${generation} client, a v${index + 1} server, by ${way}`, async t => {
-          const client = await connect(t, gateway, `/mcp/${path}`, user || path.split('/')[0]!);
+          const at = joined.get(path);
+          const client =
+            at === undefined
+              ? await connect(t, gateway, `/mcp/${path}`, user || path.split('/')[0]!)
+              : await connect(t, at, '/mcp', path);
           for (const [feature, run] of FEATURES)
             await t.test(feature, { timeout: 10_000 }, async () => void (await run(client)));
         });

@@ -75,7 +75,8 @@ function itemsOf(principal: Principal, upstream: Upstream, method: string, items
 
 /** Where each of them goes on. It comes from the client: what it names that the client may not use is as if it were not there. */
 function pagesOf(cursor: unknown): Map<string, string> | null {
-  if (cursor === undefined) return null;
+  // Some clients begin with an empty one.
+  if (cursor === undefined || cursor === '') return null;
   const pages = typeof cursor === 'string' ? parseJson(Buffer.from(cursor, 'base64url').toString()) : null;
   const isPage = (one: unknown): one is [string, string] =>
     Array.isArray(one) && one.length === 2 && one.every(part => typeof part === 'string');
