@@ -1,6 +1,6 @@
 /**
  * `npm run faults`: the faults of the tunnel tests at full size: 100 kills under 64 callers and 100,000 calls, 100,000 calls with the same ids, a slow
- * reader beside fast ones, a network that swallows everything, in real time, and 100,000 made-up inputs of each kind. Some minutes; says
+ * reader beside fast ones, a network that swallows everything, in real time, and 500,000 made-up inputs of each kind. Some minutes; says
  * what it does, and ends by itself, with exit code 1 where something did not hold.
  *
  * `npm run faults -- --kills 20 --calls 20000` for less; `--only slow,hole` for some.
@@ -93,8 +93,8 @@ await part('fuzz', async () => {
     'packages/server/test/fuzz-tunnels.test.ts',
     'packages/server/src/mcp/hostile-input.test.ts',
   ];
-  say('100,000 made-up inputs of each kind');
-  const env = { ...process.env, SALLYPORT_FUZZ: '100000' };
+  say('500,000 made-up inputs of each kind');
+  const env = { ...process.env, SALLYPORT_FUZZ: '500000' };
   const { status } = spawnSync(process.execPath, ['--test', ...files], { env, stdio: 'inherit' });
   if (status !== 0) faults.push('an input was not refused');
 });

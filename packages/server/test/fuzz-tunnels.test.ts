@@ -17,9 +17,9 @@ import { Connection } from '../src/tunnels/connection.ts';
 import { ForeignSession } from '../src/tunnels/foreign/foreign-session.ts';
 import { createTally } from '../src/tunnels/tally.ts';
 import { TunnelCall } from '../src/tunnels/tunnel-call.ts';
+import { INPUTS } from './fixtures/made-up.ts';
 
-/** Of each kind of input; `npm run faults` takes 100,000. Frames come forty to a connection. */
-const INPUTS = Number(process.env['SALLYPORT_FUZZ'] ?? 20_000);
+/** They come so many to a connection. */
 const FRAMES = 40;
 const MB = 1024 * 1024;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { drawn, INPUTS } from '../../test/fixtures/made-up.ts';
 import { systemRuntime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -16,8 +17,7 @@ import { createSessionIds, openEventId, signEventId } from './session-id.ts';
 import { type SseEvent, SseReader, sseText } from './sse.ts';
 import { fits } from './tool-rules.ts';
 
-/** `npm run faults` takes ten times as many. */
-const RUNS = { numRuns: Number(process.env['SALLYPORT_FUZZ'] ?? 10_000) };
+const RUNS = { numRuns: INPUTS };
 const sealer = createSealer([parseKey('ab'.repeat(32), 'test')], systemRuntime);
 const who = (userId: string) => ({ userId }) as Principal;
 const at = (id: string) => ({ id }) as Upstream;
@@ -56,25 +56,32 @@ test('nearly right messages and headers are served or refused', () => {
     '=?base64?eA==?=',
     '=?base64?!?=',
   );
-  const meta = fc.dictionary(
-    fc.constantFrom(...Object.values(META), 'progressToken', META.version.toUpperCase()),
-    fc.oneof(word, fc.object()),
+  const meta = drawn(
+    fc.dictionary(
+      fc.constantFrom(...Object.values(META), 'progressToken', META.version.toUpperCase()),
+      fc.oneof(word, fc.object()),
+    ),
   );
+  const object = drawn(fc.object());
+  const id = drawn(fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.double()));
   const message = fc.record(
     {
       jsonrpc: fc.constantFrom('2.0', '1.0'),
-      id: fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.double()),
+      id,
       method: word,
       params: fc.record(
         { name: fc.oneof(word, fc.integer()), _meta: fc.oneof(meta, fc.constant(null)) },
         { requiredKeys: [] },
       ),
-      result: fc.oneof(fc.object(), fc.constant(null)),
-      error: fc.object(),
+      result: fc.oneof(object, fc.constant(null)),
+      error: object,
     },
     { requiredKeys: ['jsonrpc'] },
   );
-  const headers = fc.dictionary(fc.constantFrom('mcp-protocol-version', 'mcp-method', 'mcp-name'), word);
+  const headers = fc.record(
+    { 'mcp-protocol-version': word, 'mcp-method': word, 'mcp-name': word },
+    { requiredKeys: [] },
+  );
   fc.assert(
     fc.property(message, headers, (value, given) => {
       const read = asMessage(value);
@@ -88,7 +95,9 @@ test('nearly right messages and headers are served or refused', () => {
 });
 
 test('events are the same however their bytes are cut', () => {
-  const line = fc.string({ unit: 'grapheme', maxLength: 20 }).map(text => text.replace(/[\r\n\0]/g, ''));
+  const line = drawn(
+    fc.string({ unit: 'grapheme', maxLength: 20 }).map(text => text.replace(/[\r\n\0]/g, '')),
+  );
   const event = fc.record({
     id: line.filter(id => id !== ''),
     data: fc.array(line, { minLength: 1, maxLength: 3 }).map(lines => lines.join('\n')),
@@ -157,7 +166,8 @@ test('a session id, an event id or a requestState that was tampered with, or is 
       if (!same(other, state)) gone(() => reopen(other));
       if (event !== signEventId(ticket, 'e1')) gone(() => openEventId(ticket, event));
     }),
-    { numRuns: 3_000 },
+    // Three in each.
+    { numRuns: Math.ceil(INPUTS / 3) },
   );
   gone(() => ids.open(sealed, who('bob'), at('wiki')));
   gone(() => ids.open(sealed, who('alice'), at('other')));

@@ -68,7 +68,10 @@ export class PassedResponse implements ResponseReceiver {
     if (this.#form !== 'bytes') out = { ...out, 'content-length': undefined };
     if (this.#isStream) out = { ...out, 'x-accel-buffering': 'no' };
     if (this.#form === 'events')
-      this.#reader = new SseReader(event => this.#to.data(Buffer.from(this.#changed(event))));
+      this.#reader = new SseReader(
+        event => this.#to.data(Buffer.from(this.#changed(event))),
+        comment => this.#to.data(Buffer.from(`${comment}\n\n`)),
+      );
     out = this.#passing.head?.(status, out) ?? out;
     this.#to.head(status, out);
   }

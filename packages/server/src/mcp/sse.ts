@@ -11,9 +11,10 @@ export interface SseEvent {
   readonly data: string;
 }
 
-/** Reads events as their bytes come. What has no data and no id (a comment) is passed over. */
+/** Reads events as their bytes come. What has no data and no id is passed over. */
 export class SseReader {
   readonly #event: (event: SseEvent) => void;
+  readonly #comment: ((line: string) => void) | undefined;
   readonly #decoder = new StringDecoder('utf8');
   /** A line that has not ended yet, in pieces: joined once. */
   readonly #begun: string[] = [];
@@ -27,8 +28,10 @@ export class SseReader {
   /** The last chunk ended in CR: an LF that follows belongs to it. */
   #afterCr = false;
 
-  constructor(event: (event: SseEvent) => void) {
+  /** @param comment hears lines that say nothing, and keep what lies between from closing a silent stream */
+  constructor(event: (event: SseEvent) => void, comment?: (line: string) => void) {
     this.#event = event;
+    this.#comment = comment;
   }
 
   /** @throws AppError `upstream_failed` for an event that is larger than any message may be */
@@ -66,7 +69,10 @@ export class SseReader {
       return;
     }
     const colon = line.indexOf(':');
-    if (colon === 0) return;
+    if (colon === 0) {
+      this.#comment?.(line);
+      return;
+    }
     const field = colon < 0 ? line : line.slice(0, colon);
     let value = colon < 0 ? '' : line.slice(colon + 1);
     if (value.charCodeAt(0) === 32) value = value.slice(1);
