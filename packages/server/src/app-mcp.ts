@@ -16,6 +16,7 @@ import { openLinesLink } from './mcp/lines-link.ts';
 import { createMcp, type McpDeps, type Visit } from './mcp/mcp.ts';
 import { createModernLines } from './mcp/modern-lines.ts';
 import { createModernOnLegacy } from './mcp/modern-on-legacy.ts';
+import { createPassedStates } from './mcp/passed-state.ts';
 import { createRequestStates } from './mcp/request-state.ts';
 import { mcpRoutes } from './mcp/routes.ts';
 import { createSessionIds } from './mcp/session-id.ts';
@@ -144,6 +145,7 @@ export function joinMcp(deps: JoinMcpDeps) {
   const states = createRequestStates(deps);
   const mcp = createMcp({
     modernOnLegacy: createModernOnLegacy({ pool, states, runtime }),
+    passedStates: createPassedStates(deps),
     eras,
     sessionIds,
     held,

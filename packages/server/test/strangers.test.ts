@@ -216,6 +216,7 @@ test("Alice's requestState is worth nothing to Bob", async t => {
   for (const [path, args] of [
     ['/mcp/old', { times: 1 }],
     ['/mcp/alice/tool', {}],
+    ['/mcp/new', { times: 1 }],
   ] as const) {
     const ask = { name: 'ask', arguments: args, _meta: capabilities };
     const first = modernRequest('tools/call', ask);

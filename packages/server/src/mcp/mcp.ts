@@ -13,6 +13,7 @@ import { isRequest, type Message, type Request } from './json-rpc.ts';
 import type { ModernOnLegacy } from './modern-on-legacy.ts';
 import { checkModern, isModern } from './modern-request.ts';
 import { type Passage, passInitialize, passLegacy, passModern } from './pass.ts';
+import type { PassedStates } from './passed-state.ts';
 import { isLegacyVersion } from './protocol.ts';
 import { readMessages, wholeBody } from './read-message.ts';
 import { methodNotAllowed, notOneMessage, sessionMissing, toolDenied } from './refusal.ts';
@@ -40,6 +41,7 @@ export interface McpDeps {
   sessionIds: SessionIds;
   toolCalls: ToolCalls;
   modernOnLegacy: ModernOnLegacy;
+  passedStates: PassedStates;
   held: HeldSessions;
   joined: Joined;
   runtime: Pick<Runtime, 'sleep'>;
@@ -101,12 +103,14 @@ export function createMcp(deps: McpDeps): Mcp {
     if (upstream === JOINED) return deps.joined.modern(visit, message);
     const era = await eras.of(principal, upstream);
     const toolCall = begin(visit, [message]);
-    if (era.modern)
-      return passModern({ ...passage(visit, [message], body, toolCall), way: deps.wayTo(visit) }, () =>
-        eras.doubt(principal, upstream),
-      );
     try {
-      await deps.modernOnLegacy(visit, message, toolCall);
+      if (!era.modern) await deps.modernOnLegacy(visit, message, toolCall);
+      else
+        passModern(
+          { ...visit, ...passage(visit, [message], body, toolCall), way: deps.wayTo(visit) },
+          deps.passedStates,
+          () => eras.doubt(principal, upstream),
+        );
     } catch (error) {
       toolCall?.end('refused');
       throw error;

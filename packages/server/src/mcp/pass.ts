@@ -1,6 +1,9 @@
+import type { Principal } from '../terms/principal.ts';
 import type { OutboundRequest, ResponseReceiver, Transport } from '../terms/transport.ts';
+import type { Upstream } from '../terms/upstream.ts';
 import { isObject, isRequest, type Message, type Request } from './json-rpc.ts';
 import { PassedResponse, type Passing } from './passed-response.ts';
+import type { PassedStates } from './passed-state.ts';
 import { CODE, MODERN_ERRORS } from './protocol.ts';
 import { openEventId, type SessionTicket, signEventId } from './session-id.ts';
 import { outcomeOf, type ToolCall } from './tool-calls.ts';
@@ -19,20 +22,39 @@ export interface Passage {
   readonly toolCall: ToolCall | null;
 }
 
+/** By whom, and where. */
+interface Asked {
+  readonly principal: Principal;
+  readonly upstream: Upstream;
+}
+
 /** Not said by the modern era, and ours in the other. */
 const OURS = new Set(['mcp-session-id', 'last-event-id', 'content-length']);
 
 const headersWithout = (headers: readonly string[], names: ReadonlySet<string>): string[] =>
   headers.filter((_text, at) => !names.has(headers[at - (at % 2)]!));
 
-/** Modern to modern: the bytes as they are. @param doubt called when the answer is none of a modern server's */
-export function passModern(passage: Passage, doubt: () => void): void {
-  const { request, body, receiver, way } = passage;
-  const passing = watched(passage, (status, last) => {
-    if ((status === 400 || status === 404 || status === 405) && !isModernError(last)) doubt();
-  });
+/**
+ * Modern to modern: the bytes as they are, but for a `requestState`, which is its principal's alone.
+ * @param doubt called when the answer is none of a modern server's
+ * @throws Refusal 404 for a `requestState` that was given to somebody else, or to nobody
+ */
+export function passModern(passage: Passage & Asked, states: PassedStates, doubt: () => void): void {
+  const { request, body, receiver, way, principal, upstream } = passage;
+  const message = passage.messages[0]!;
+  const sent = states.open(principal, upstream, message);
+  const passing: Passing = {
+    ...watched(passage, (status, last) => {
+      if ((status === 400 || status === 404 || status === 405) && !isModernError(last)) doubt();
+    }),
+    ...(states.canBeAsked(sent) && { asks: answer => states.seal(principal, upstream, answer) }),
+  };
   way.send(
-    { ...request, headers: headersWithout(request.headers, OURS), body },
+    {
+      ...request,
+      headers: headersWithout(request.headers, OURS),
+      body: sent === message ? body : Buffer.from(JSON.stringify(sent)),
+    },
     new PassedResponse(receiver, passing),
   );
 }

@@ -8,11 +8,16 @@ type Headers = Record<string, string | string[] | undefined>;
 /** How many bytes of an answer are looked at for how a call went; of a larger one it is not known. */
 const LOOKED_AT = 64 * 1024;
 
+/** Stands in every answer that asks back (Multi Round-Trip Requests). */
+const ASKS = '"input_required"';
+
 /** What is done to a response on its way. All of it is optional, and what is not asked for costs nothing. */
 export interface Passing {
   head?(status: number, headers: Headers): Headers;
   /** Each JSON-RPC message, or list of them, as the client is to get it. */
   map?(message: unknown): unknown;
+  /** An answer that asks back, as the client is to get it; any other passes as it is. */
+  asks?(message: unknown): unknown;
   /** Each event's id, as the client is to get it. */
   eventId?(id: string): string;
   /** Once, when it is over; `last` is the last message, where it was small enough to look at. */
@@ -24,7 +29,12 @@ export class PassedResponse implements ResponseReceiver {
   readonly #to: ResponseReceiver;
   readonly #passing: Passing;
   #status = 0;
-  #form: 'bytes' | 'json' | 'events' = 'bytes';
+  #form: 'bytes' | 'json' | 'held' | 'events' | 'heldEvents' = 'bytes';
+  /** Waits for the body, whose length may become another. */
+  #headers: Headers | null = null;
+  /** An event that has not ended yet, in pieces. */
+  #begun: Buffer[] = [];
+  #begunSize = 0;
   #isStream = false;
   #whole: Buffer[] = [];
   #size = 0;
@@ -53,33 +63,39 @@ export class PassedResponse implements ResponseReceiver {
 
   head(status: number, headers: Headers): void {
     this.#status = status;
-    const { map, eventId } = this.#passing;
+    const { map, eventId, asks } = this.#passing;
     const type = String(headers['content-type'] ?? '');
     this.#isStream = /^text\/event-stream\b/i.test(type);
     const coded = headers['content-encoding'] !== undefined;
     if (!coded && this.#isStream && (map !== undefined || eventId !== undefined)) this.#form = 'events';
     else if (!coded && map !== undefined && /\bjson\b/i.test(type)) this.#form = 'json';
+    else if (!coded && asks !== undefined && this.#isStream) this.#form = 'heldEvents';
+    else if (!coded && asks !== undefined && /\bjson\b/i.test(type)) this.#form = 'held';
     // Nobody asked it to compress, and what cannot be read cannot be kept from who may not see it.
     if (coded && map !== undefined) {
       this.#flow?.abort(new Error('the server compressed an answer that has to be read'));
       return;
     }
     let out = headers;
-    if (this.#form !== 'bytes') out = { ...out, 'content-length': undefined };
+    if (this.#form !== 'bytes' && this.#form !== 'held') out = { ...out, 'content-length': undefined };
     if (this.#isStream) out = { ...out, 'x-accel-buffering': 'no' };
-    if (this.#form === 'events')
+    if (this.#form === 'events' || this.#form === 'heldEvents')
       this.#reader = new SseReader(
         event => this.#to.data(Buffer.from(this.#changed(event))),
         comment => this.#to.data(Buffer.from(`${comment}\n\n`)),
       );
     out = this.#passing.head?.(status, out) ?? out;
-    this.#to.head(status, out);
+    if (this.#form === 'held') this.#headers = out;
+    else this.#to.head(status, out);
   }
 
   data(chunk: Buffer): void {
     if (this.#form === 'bytes') {
       if (this.#passing.ended !== undefined) this.#look(chunk);
       this.#to.data(chunk);
+    } else if (this.#form === 'heldEvents') {
+      if (this.#passing.ended !== undefined) this.#look(chunk);
+      this.#tried(() => this.#pass(chunk));
     } else if (this.#form === 'events') {
       if (this.#passing.ended !== undefined) this.#look(chunk);
       this.#tried(() => this.#reader!.push(chunk));
@@ -99,6 +115,7 @@ export class PassedResponse implements ResponseReceiver {
       const body = message === undefined ? '' : JSON.stringify(this.#passing.map!(message));
       if (body !== '') this.#to.data(Buffer.from(body));
     }
+    if (this.#form === 'held') this.#release();
     this.#end('whole');
     this.#to.end(trailers);
   }
@@ -108,8 +125,39 @@ export class PassedResponse implements ResponseReceiver {
     this.#to.error(error);
   }
 
+  /** A whole body. */
+  #release(): void {
+    const all = this.#whole.length === 1 ? this.#whole[0]! : Buffer.concat(this.#whole);
+    const message = all.includes(ASKS) ? parseJson(all.toString('utf8')) : undefined;
+    const body = message === undefined ? all : Buffer.from(JSON.stringify(this.#passing.asks!(message)));
+    const headers = this.#headers!;
+    const isLonger = body !== all && headers['content-length'] !== undefined;
+    this.#to.head(this.#status, isLonger ? { ...headers, 'content-length': String(body.length) } : headers);
+    if (body.length > 0) this.#to.data(body);
+  }
+
+  /** Whole events, as they are where none of them asks back. */
+  #pass(chunk: Buffer): void {
+    const before = this.#begun.at(-1)?.subarray(-3);
+    const at =
+      eventsEnd(before === undefined ? chunk : Buffer.concat([before, chunk])) - (before?.length ?? 0);
+    if (at <= 0) {
+      this.#begun.push(chunk);
+      this.#begunSize += chunk.length;
+      if (this.#begunSize > MAX_MESSAGE) throw new Error('the server sent an event larger than 16 MiB');
+      return;
+    }
+    const last = chunk.subarray(0, at);
+    const ended = this.#begun.length === 0 ? last : Buffer.concat([...this.#begun, last]);
+    this.#begun = at === chunk.length ? [] : [chunk.subarray(at)];
+    this.#begunSize = chunk.length - at;
+    if (ended.includes(ASKS)) this.#reader!.push(ended);
+    else this.#to.data(ended);
+  }
+
   #changed(event: Parameters<typeof sseText>[0]): string {
-    const { map, eventId } = this.#passing;
+    const { eventId, asks } = this.#passing;
+    const map = this.#passing.map ?? (event.data.includes(ASKS) ? asks : undefined);
     const message = map === undefined || event.data === '' ? undefined : parseJson(event.data);
     return sseText({
       ...event,
@@ -139,7 +187,7 @@ export class PassedResponse implements ResponseReceiver {
   }
 
   #last(): unknown {
-    if (this.#whole.length === 0) return undefined;
+    if (this.#whole.length === 0 || this.#size > LOOKED_AT) return undefined;
     const all = Buffer.concat(this.#whole);
     if (!this.#isStream) return parseJson(all.toString('utf8'));
     let last: unknown;
@@ -149,4 +197,10 @@ export class PassedResponse implements ResponseReceiver {
     }).push(all);
     return last;
   }
+}
+
+/** Behind the last empty line, which ends an event; 0 where there is none. */
+function eventsEnd(bytes: Buffer): number {
+  const [lf, crlf] = [bytes.lastIndexOf('\n\n'), bytes.lastIndexOf('\r\n\r\n')];
+  return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 4);
 }
