@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { skip, useChromium } from './fixtures/console.ts';
 import { faultsOf } from './fixtures/console-faults.ts';
 import {
+  bringShell,
   printed,
   prints,
   startShell,
@@ -22,6 +23,15 @@ const { gateway, line, provider } = skip
   : await startTerminalHouse({ after: work => void after(work as () => unknown) });
 
 const type = (page: Page, text: string) => page.keyboard.type(text);
+/** Once it has taken the window's size. */
+const fits = (page: Page, claim: string) =>
+  page
+    .waitForFunction(
+      () => document.documentElement.scrollHeight === document.documentElement.clientHeight,
+      undefined,
+      { timeout: 10_000 },
+    )
+    .catch(() => assert.fail(claim));
 const focused = (page: Page, selector: string) =>
   page.evaluate(wanted => document.activeElement?.matches(wanted) ?? false, selector);
 
@@ -38,9 +48,11 @@ test('one click on the home page, and a person types into a shell and sees what 
     { width: 900, height: 700 },
     { width: 1280, height: 800 },
   ]) {
+    const shown = page.locator('.terminal-size');
+    const before = (await shown.textContent())!;
     await page.setViewportSize(size);
-    await page.waitForTimeout(400);
-    const [cols, rows] = (await page.locator('.terminal-size').textContent())!.split(' × ');
+    await shown.filter({ hasNotText: before }).waitFor();
+    const [cols, rows] = (await shown.textContent())!.split(' × ');
     await type(page, 'stty size\n');
     await prints(page, new RegExp(`^${rows} ${cols}$`, 'm'));
   }
@@ -76,7 +88,7 @@ test('a line that is cut while a counter prints: nothing is lost, nothing shown 
   await prints(page, /^<10>$/m);
   line.cut();
   await page.getByText('The connection was lost.').waitFor();
-  await page.waitForTimeout(500);
+  await line.knocked();
   line.mend();
   await stateIs(page, 'Connected');
   await page.context().setOffline(true);
@@ -161,11 +173,11 @@ test('what a program prints can do no harm: markup, titles, links, and calls for
   await page.evaluate(() => navigator.clipboard.writeText('mine'));
   await type(
     page,
-    String.raw`printf '\033]0;<img src=x onerror=alert(1)>\xe2\x80\xae title\007\033]52;c;c3RvbGVu\007\033]52;c;?\007\033[21t\033[14t<b>bold</b>\033]8;;javascript:alert(1)\033\\click\033]8;;\033\\ \033]50;x\007end\n'` +
+    String.raw`printf '\033]0;<img src=x onerror=alert(1)>\xe2\x80\xae title\007\033]52;c;c3RvbGVu\007\033]52;c;?\007\033[21t\033[14t<b>bold</b>\033]8;;javascript:alert(1)\033\\click\033]8;;\033\\ \033]50;x\007end\n\033]0;<img src=x onerror=alert(1)> at the end\007'` +
       '\n',
   );
-  await page.getByRole('tab').getByText('<img src=x onerror=alert(1)> title').waitFor();
-  await page.waitForTimeout(300);
+  // What came before it has been read by then.
+  await page.getByRole('tab').getByText('<img src=x onerror=alert(1)> at the end').waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'mine');
   const text = await printed(page);
   assert.match(text, /^<b>bold<\/b>click end$/m);
@@ -214,12 +226,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
         { width: 320, height: 640 },
       ]) {
         await page.setViewportSize(size);
-        await page.waitForTimeout(150);
+        await fits(page, `${what} at ${size.width}: the terminal scrolls, not the page`);
         assert.deepEqual(await faultsOf(page), [], `${what} at ${size.width}`);
-        const sticksOut = await page.evaluate(
-          () => document.documentElement.scrollHeight - document.documentElement.clientHeight,
-        );
-        assert.equal(sticksOut, 0, `${what} at ${size.width}: the terminal scrolls, not the page`);
       }
     };
     await assertWhole('a terminal');
@@ -301,3 +309,23 @@ test('a recorded terminal says so; its recording plays from any moment, is an ad
   await admin.getByRole('button', { name: /^Play/ }).click();
   await admin.getByText('The gateway answered 404.').waitFor();
 });
+
+for (const [where, on] of [
+  ['of the gateway’s own machine', 'This machine'],
+  ['of a laptop, through its agent’s tunnel', 'shell'],
+] as const)
+  test(`a shell ${where}: typed into, seen, dropped, and come back to`, { skip }, async t => {
+    const page = await windowAt(t, gateway);
+    if (on === 'shell') await bringShell(t, page, gateway);
+    await startShell(page, on);
+    await type(page, 'kept=yes; echo $((6 * 7))\n');
+    await prints(page, /^42$/m);
+    line.cut();
+    await page.getByText('The connection was lost.').waitFor();
+    line.mend();
+    await stateIs(page, 'Connected');
+    await type(page, 'echo "$kept"; exit\n');
+    const text = await prints(page, /^yes$/m);
+    assert.equal(text.match(/^42$/gm)?.length, 1, 'shown once');
+    await stateIs(page, 'Ended');
+  });
