@@ -24,6 +24,11 @@ import type { LocalServer } from './local-http.ts';
 const TARGET = /^\/([a-z0-9][a-z0-9._-]{0,62})([/?].*)?$/;
 /** Bytes that node:http2 may hold, MB. */
 const SESSION_MEMORY = 64;
+/**
+ * Calls that may be cancelled at once, and in each second. nghttp2 takes more than 1,000 for an attack (CVE-2023-44487) and ends the connection; behind a gateway they
+ * are many people's, and one who breaks off a lot would be the end of everybody's calls.
+ */
+const RESETS = 1_000_000;
 
 export interface Session {
   /** Resolves with why, when it is over. */
@@ -46,6 +51,8 @@ export function openSession(deps: {
   const session = performServerHandshake(stream, {
     settings: { ...SETTINGS, enableConnectProtocol: true },
     maxSessionMemory: SESSION_MEMORY,
+    streamResetBurst: RESETS,
+    streamResetRate: RESETS,
   });
   session.setLocalWindowSize(TUNNEL_WINDOW);
   const share = shareWindow(session);
