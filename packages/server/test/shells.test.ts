@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { running } from '../../shells/test/sleepers.ts';
 import { callerWith, keyOf } from './fixtures/admin.ts';
 import { eventually } from './fixtures/data-plane.ts';
 import { startGateway } from './fixtures/gateway.ts';
@@ -55,15 +56,6 @@ async function house(t: TestContext, more: Record<string, unknown> = {}) {
     person,
   };
 }
-
-const running = (argument: string) =>
-  readdirSync('/proc').filter(pid => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${argument}\0`;
-    } catch {
-      return false;
-    }
-  }).length;
 
 /** The plainest one, for the tests that need no other. */
 const shared = await house({ after } as unknown as TestContext);

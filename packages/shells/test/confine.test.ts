@@ -10,21 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LIMITS, ShellSettingsError } from '../src/settings.ts';
 import { house, KEY, saidIn } from './house.ts';
+import { running } from './sleepers.ts';
 
 const tried = spawnSync('bwrap', ['--ro-bind', '/', '/', '--unshare-all', '--proc', '/proc', 'true']);
 /** Why isolation cannot be tried here; false where it can. */
 const noBubblewrap = tried.status !== 0 && 'bubblewrap (bwrap) does not work here';
 const notRoot = process.getuid?.() !== 0 && 'only root can run shells as another account';
 const NOBODY = { uid: 65_534, gid: 65_534 };
-
-const running = (argument: string) =>
-  readdirSync('/proc').filter(pid => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${argument}\0`;
-    } catch {
-      return false;
-    }
-  }).length;
 
 test('a shell finds nothing of its server in its environment, its arguments, its descriptors and its parents’ arguments', async t => {
   process.env['SALLYPORT_SECRET'] = 'not-for-shells';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS } from '../src/settings.ts';
 import { house } from './house.ts';
+import { running } from './sleepers.ts';
 
 /** What `yes | head -c` prints here: 100 MB where there is time for it (`SALLYPORT_TEST_FULL=1`). */
 const PRINTED = process.env['SALLYPORT_TEST_FULL'] ? 100_000_000 : 10_000_000;
@@ -87,20 +87,8 @@ test('nothing of a shell is left when it ends, not even what left its terminal',
   assert.ok(pids);
   shell.socket.close();
   await shell.closed;
-  for (let round = 0; running('4321').length + running('4322').length > 0; round++) {
+  for (let round = 0; running('4321') + running('4322') > 0; round++) {
     assert.ok(round < 100, 'they run still');
     await delay(50);
   }
 });
-
-function running(argument: string): string[] {
-  const { readdirSync } = process.getBuiltinModule('node:fs');
-  return readdirSync('/proc').filter(pid => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${argument}\0`;
-    } catch {
-      return false;
-    }
-  });
-}
