@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { ClientHttp2Stream } from 'node:http2';
 import { INSTANCE_HEADER, LINE_BYTES, STDIO_PATH } from '@sallyport/protocol/limits.ts';
+import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import type { Check } from './contract.ts';
 import { answerOf, type BareTunnel } from './counterpart.ts';
 import { NAME, type Stand } from './stand.ts';
@@ -27,16 +28,13 @@ async function started(tunnel: BareTunnel, key = 'one', query = '') {
   );
   stream.on('error', () => {});
   const over = new Promise<number>(resolve => stream.on('close', () => resolve(stream.rstCode ?? 0)));
-  let rest = '';
   const lines: Said[] = [];
   let news = () => {};
-  stream.setEncoding('utf8').on('data', piece => {
-    rest += piece;
-    const whole = rest.split('\n');
-    rest = whole.pop()!;
-    lines.push(...whole.map(line => JSON.parse(line) as Said));
+  const splitter = new LineSplitter(line => {
+    lines.push(JSON.parse(line) as Said);
     news();
   });
+  stream.on('data', (piece: Buffer) => void splitter.push(piece));
   const [head] = (await once(stream, 'response')) as [Record<string, unknown>];
   return {
     stream,
