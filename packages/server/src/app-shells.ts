@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { LIMITS, type ShellSettings, ShellSettingsError } from '@sallyport/shells/settings.ts';
-import { createShells, type Shells } from '@sallyport/shells/shells.ts';
+import type { Shells } from '@sallyport/shells/shells.ts';
 import type { Config } from './config/types.ts';
 import { AppError } from './platform/errors.ts';
 import type { Logger } from './platform/log.ts';
@@ -13,7 +13,7 @@ import type { ShellRules, Upstream } from './terms/upstream.ts';
 /** Terminal servers within this process, one for each upstream that is `embedded`. */
 export interface JoinedShells extends AsyncDisposable {
   /** @throws AppError `config_invalid` where this machine cannot do what the configuration says */
-  start(): void;
+  start(): Promise<void>;
   /** A connection to one. @throws AppError `upstream_unreachable` before it has started, and when it has ended */
   connect(upstream: Upstream): Duplex;
 }
@@ -22,7 +22,9 @@ export function joinShells(deps: { config: Config; runtime: Runtime; log: Logger
   const { config, runtime, log } = deps;
   const running = new Map<string, Shells>();
 
-  function startOne({ id, access, terminal }: Upstream): void {
+  async function startOne({ id, access, terminal }: Upstream): Promise<void> {
+    // What most gateways never run is not loaded.
+    const { createShells } = await import('@sallyport/shells/shells.ts');
     const settings = settingsOf(terminal!.shells!, join(config.dataDir, 'shells', id));
     log.warn(
       { upstream: id, isolate: settings.isolate, account: settings.account },
@@ -32,11 +34,11 @@ export function joinShells(deps: { config: Config; runtime: Runtime; log: Logger
   }
 
   return {
-    start() {
+    async start() {
       for (const upstream of config.upstreams) {
         if (upstream.terminal?.shells === undefined) continue;
         try {
-          startOne(upstream);
+          await startOne(upstream);
         } catch (error) {
           if (!(error instanceof ShellSettingsError)) throw error;
           throw new AppError('config_invalid', `upstream ${upstream.id}: ${error.message}`, { cause: error });

@@ -454,7 +454,7 @@ export async function createApp(deps: {
     },
     adminLink: () => adminLinks.create(),
     async start() {
-      shells.start();
+      await shells.start();
       await tunnels.start();
       const chore = (ms: number, name: string, ...work: (() => Promise<unknown>)[]) =>
         open.use(every(ms, name, () => Promise.all(work.map(act => act())), { runtime, log }));

@@ -77,6 +77,13 @@ test('only stores and platform/db speak SQL', () => {
   assert.deepEqual(show(elsewhere), []);
 });
 
+test('what the start waits for loads neither undici nor, by the face of node:http, the one within Node', () => {
+  const heavy = imports.filter(
+    ({ specifier, typeOnly }) => !typeOnly && ['node:http', 'undici'].includes(specifier),
+  );
+  assert.deepEqual(show(heavy), []);
+});
+
 test('there are no barrels', () => {
   assert.deepEqual(
     files.filter(file => file.endsWith('index.ts')),

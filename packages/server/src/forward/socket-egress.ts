@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { type LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { request as plainRequest } from '../platform/node-http.ts';
 import { HandshakeRefused, type OpenedSocket } from '../terms/socket-way.ts';
 
 /** RFC 6455 section 1.3. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Bus, Notice } from '../platform/bus.ts';
@@ -7,6 +7,7 @@ import { AppError, asAppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
+import { STATUS_CODES } from '../platform/node-http.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';

@@ -1,4 +1,3 @@
-import { Agent, request } from 'undici';
 import type { Config } from '../config/types.ts';
 import { isLoopbackHost } from '../platform/net.ts';
 import { reasonOf } from '../platform/net-failure.ts';
@@ -162,6 +161,7 @@ export async function checkUpstream(
   // Where an admin's word leads is held to more than what the operator wrote.
   const ofFile = config.upstreams.some(one => one.id === id);
   const lookup = ofFile ? {} : { lookup: createGuardedLookup({ privateAddresses: true }) };
+  const { Agent, request } = await import('undici');
   const agent = new Agent({ connect: { timeout: TIMEOUT, ...lookup } });
   try {
     const signal = AbortSignal.timeout(TIMEOUT);

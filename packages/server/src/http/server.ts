@@ -1,16 +1,11 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Call, startCall } from '../forward/call.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
 import type { Logger } from '../platform/log.ts';
+import { createServer } from '../platform/node-http.ts';
 import { onBehalfOf } from '../platform/on-behalf-of.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { awaitContinue, proceed } from './continue.ts';

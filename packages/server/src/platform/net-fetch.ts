@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Agent, fetch as undiciFetch } from 'undici';
+import type { Agent, fetch as undiciFetch } from 'undici';
 import { AppError } from './errors.ts';
 import { isForbiddenAddress, isLoopbackHost, isPrivateAddress, namesAddress } from './net.ts';
 
@@ -63,12 +63,19 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     resolve = lookup as LookupFunction,
   } = options;
   const refused = (address: string): boolean => addressIsRefused(address, privateAddresses);
-  const agent = new Agent({
-    connect: { lookup: createGuardedLookup({ privateAddresses, resolve }), timeout },
-    headersTimeout: timeout,
-    bodyTimeout: timeout,
-    keepAliveTimeout: 4_000,
-  });
+  let opened: Promise<{ agent: Agent; fetch: typeof undiciFetch }> | null = null;
+
+  /** Loaded when something is asked for: at the start it would be waited for. */
+  async function open(): Promise<{ agent: Agent; fetch: typeof undiciFetch }> {
+    const { Agent, fetch } = await import('undici');
+    const agent = new Agent({
+      connect: { lookup: createGuardedLookup({ privateAddresses, resolve }), timeout },
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      keepAliveTimeout: 4_000,
+    });
+    return { agent, fetch };
+  }
 
   function check(url: URL): void {
     const plainAllowed = url.protocol === 'http:' && (insecureHttp || isLoopbackHost(url.hostname));
@@ -85,7 +92,8 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   async function once(url: URL, init: RequestInit, signal: AbortSignal): Promise<Response> {
     check(url);
     try {
-      const response = await undiciFetch(url, {
+      const { agent, fetch } = await (opened ??= open());
+      const response = await fetch(url, {
         ...init,
         redirect: 'manual',
         signal,
@@ -127,7 +135,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     }
   }
 
-  return Object.assign(guardedFetch, { [Symbol.asyncDispose]: () => agent.destroy() });
+  return Object.assign(guardedFetch, { [Symbol.asyncDispose]: async () => (await opened)?.agent.destroy() });
 }
 
 const addressRefused = (host: string): AppError =>
