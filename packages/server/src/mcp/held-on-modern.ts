@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../platform/errors.ts';
+import { PassingSet } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -44,7 +45,7 @@ export async function holdOnModern(
 ): Promise<HeldBack> {
   const { back, who, to } = deps;
   const over = new AbortController();
-  const calls = new Set<AbortController>();
+  const calls = new PassingSet<AbortController>();
   const subscribed = new Set<string>();
   const tools = new Map<string, ToolHeaders>();
   let listening: AbortController | null = null;

@@ -1,3 +1,4 @@
+import { PassingMap } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { after } from './after.ts';
 import type { Answer } from './answer.ts';
@@ -44,8 +45,8 @@ export class HeldSession {
   #capabilities: Params = {};
   readonly #own: EventLog;
   readonly #logs = new Map<string, EventLog>();
-  readonly #calls = new Map<Id, (reason: string) => void>();
-  readonly #questions = new Map<Id, (answer: Answered) => void>();
+  readonly #calls = new PassingMap<Id, (reason: string) => void>();
+  readonly #questions = new PassingMap<Id, (answer: Answered) => void>();
   #back: HeldBack | null = null;
   #next = 1;
   usedAt = 0;

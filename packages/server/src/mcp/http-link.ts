@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts';
+import { PassingMap, PassingSet } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -17,9 +18,9 @@ export function openHttpLink(
   listener: LinkListener,
 ): Link {
   const { back, runtime, who, to } = deps;
-  const open = new Map<Id, AbortController>();
+  const open = new PassingMap<Id, AbortController>();
   /** All that is under way, each with a signal of its own: to compose each with one for all costs more than what is sent. */
-  const posts = new Set<AbortController>();
+  const posts = new PassingSet<AbortController>();
   const all = new AbortController();
   let session: string | null = null;
   let version: string | null = null;

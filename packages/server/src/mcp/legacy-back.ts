@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts';
+import { PassingMap, PassingSet } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { after } from './after.ts';
 import { GATEWAY_INFO } from './eras.ts';
@@ -75,11 +76,11 @@ const HANDSHAKE = 30_000;
 export class LegacyBack {
   readonly #runtime: Pick<Runtime, 'sleep'>;
   readonly #link: Link;
-  readonly #pending = new Map<Id, Pending>();
+  readonly #pending = new PassingMap<Id, Pending>();
   /** Requests of the server, and whom they were given to. */
-  readonly #questions = new Map<Id, CallListener>();
-  readonly #strays = new Set<(message: Notification) => void>();
-  readonly #closed = new Set<(error: Error) => void>();
+  readonly #questions = new PassingMap<Id, CallListener>();
+  readonly #strays = new PassingSet<(message: Notification) => void>();
+  readonly #closed = new PassingSet<(error: Error) => void>();
   #introduction: Introduction | null = null;
   #next = 1;
   #over: Error | null = null;

@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts';
+import { PassingMap } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { MessageLine, MessageLineEvents } from '../terms/message-line.ts';
 import type { OutboundRequest, ResponseReceiver } from '../terms/transport.ts';
@@ -46,7 +47,7 @@ const STATUS: Readonly<Record<number, number>> = {
 export class ModernLine {
   readonly #runtime: Pick<Runtime, 'sleep'>;
   readonly #ended: () => void;
-  readonly #pending = new Map<Id, Pending>();
+  readonly #pending = new PassingMap<Id, Pending>();
   #line: MessageLine | null = null;
   #next = 1;
   #over: AppError | null = null;

@@ -1,4 +1,5 @@
 import { newId } from '../platform/crypto.ts';
+import { PassingMap } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -49,7 +50,7 @@ export function createModernOnLegacy(deps: {
 }): ModernOnLegacy {
   const { pool, states } = deps;
   /** Calls that a client is to come back to, or may; by an id that only its sealed state names. */
-  const calls = new Map<string, { call: BridgedCall; userId: string }>();
+  const calls = new PassingMap<string, { call: BridgedCall; userId: string }>();
 
   async function sessionFor({ principal, upstream }: Visit, request: Request): Promise<LegacyBack> {
     const declared = metaOf(request.params)[META.capabilities] as Params;

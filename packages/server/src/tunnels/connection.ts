@@ -17,6 +17,7 @@ import {
 import type { ByeCode, Notice } from '@sallyport/protocol/notice.ts';
 import { shareWindow } from '@sallyport/protocol/share-window.ts';
 import { AppError } from '../platform/errors.ts';
+import { PassingSet } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Peer } from './peer.ts';
 
@@ -46,7 +47,7 @@ export class Connection implements Peer {
   readonly #runtime: Runtime;
   readonly #stopHeartbeat: () => void;
   readonly #share: (calls: number) => void;
-  readonly #passengers = new Set<Passenger>();
+  readonly #passengers = new PassingSet<Passenger>();
   readonly #ended = Promise.withResolvers<string>();
   /** Why it ends, once that is known. */
   #reason: string | null = null;

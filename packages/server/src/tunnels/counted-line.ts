@@ -1,3 +1,4 @@
+import { PassingMap } from '../platform/passing.ts';
 import type { MessageLine, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
 import type { Tally } from './tally.ts';
 
@@ -7,7 +8,7 @@ export function countedLine(
   events: MessageLineEvents,
   tally: Tally,
 ): MessageLine {
-  const asked = new Map<string | number, number>();
+  const asked = new PassingMap<string | number, number>();
   let over = false;
 
   const line = open({
@@ -18,7 +19,7 @@ export function countedLine(
     closed(error) {
       over = true;
       if (error !== null) tally.failed(error);
-      for (const _ of asked) tally.left();
+      for (const _ of asked.keys()) tally.left();
       asked.clear();
       events.closed(error);
     },

@@ -3,6 +3,7 @@ import { DEAD_AFTER } from '@sallyport/protocol/limits.ts';
 import type { ByeCode } from '@sallyport/protocol/notice.ts';
 import type { WebSocket } from 'ws';
 import { AppError } from '../../platform/errors.ts';
+import { PassingMap } from '../../platform/passing.ts';
 import type { Runtime } from '../../platform/runtime.ts';
 import type { LineWanted, MessageLineEvents, PlainLine } from '../../terms/message-line.ts';
 import { tunnelLost } from '../agent-failure.ts';
@@ -52,7 +53,7 @@ export class ForeignSession implements Peer {
   readonly #registered: (info: ServerInfo) => Promise<string | null>;
   readonly #ended = Promise.withResolvers<string>();
   readonly #stopHeartbeat: () => void;
-  readonly #asked = new Map<string, { id: unknown; reply: (message: Json) => void }>();
+  readonly #asked = new PassingMap<string, { id: unknown; reply: (message: Json) => void }>();
   #line: { readonly tunnel: string; readonly events: MessageLineEvents } | null = null;
   #reason: string | null = null;
   #beatAt = Number.NEGATIVE_INFINITY;
