@@ -32,6 +32,8 @@ export interface Turn {
   readonly request: Request;
   readonly answer: Answer;
   readonly toolCall: ToolCall | null;
+  /** What to do when its client goes. */
+  readonly client: { gone: (() => void) | null };
 }
 
 /** What a call needs of who made it. */

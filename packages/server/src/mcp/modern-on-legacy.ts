@@ -3,7 +3,6 @@ import { PassingMap } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import type { Answer } from './answer.ts';
 import { BridgedCall, type Turn } from './bridged-call.ts';
 import { isLevel, legacyCapabilities, modernServerCapabilities } from './capabilities.ts';
 import { isRequest, type Message, metaOf, type Params, type Request, result } from './json-rpc.ts';
@@ -98,19 +97,16 @@ export function createModernOnLegacy(deps: {
         },
       });
       calls.set(id, { call, userId: principal.userId });
-      gone.set(turn.answer, () => call.abandon('the client closed the stream'));
+      turn.client.gone = () => call.abandon('the client closed the stream');
       if (turn.answer.over) call.abandon('the client closed the stream');
       else call.begin(back);
     };
     await start();
   }
 
-  /** What to do when the client of an answer goes. */
-  const gone = new WeakMap<Answer, () => void>();
-
   function turnOf(visit: Visit, request: Request, toolCall: ToolCall | null): Turn {
-    const answer: Answer = visit.answer(() => gone.get(answer)?.());
-    return { request, answer, toolCall };
+    const client: Turn['client'] = { gone: null };
+    return { request, answer: visit.answer(() => client.gone?.()), toolCall, client };
   }
 
   function resume(visit: Visit, request: Request, toolCall: ToolCall | null): void {
@@ -118,7 +114,7 @@ export function createModernOnLegacy(deps: {
     const call = calls.get(id)?.call;
     if (call === undefined || !call.parked || call.turns !== at) throw stateGone(request.id);
     const turn = turnOf(visit, request, toolCall);
-    gone.set(turn.answer, () => call.abandon('the client closed the stream'));
+    turn.client.gone = () => call.abandon('the client closed the stream');
     call.resume(turn);
   }
 
