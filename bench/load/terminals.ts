@@ -68,7 +68,7 @@ async function run(job: TerminalJob): Promise<TerminalsSeen> {
     let count = 0;
     for (const url of job.urls) {
       const socket = await open(url, job);
-      socket.send('k');
+      socket.send(Buffer.from('k'));
       await once(socket, 'message');
       count += 1;
     }

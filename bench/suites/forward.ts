@@ -138,29 +138,43 @@ async function latency(bench: Bench, load: Load, candidates: Candidate[]): Promi
     );
   }
   const ours = added50.get(GATEWAY);
-  bench.report.target('forward', 'added p50 ≤ 150 µs', ours && median(ours), value => value <= 150);
+  const bare = added50.get(BARE);
+  bench.report.target(
+    'forward',
+    'added p50 ≤ 150 µs',
+    ours && median(ours),
+    value => value <= 150,
+    `bare undici added ${bare ? Math.round(median(bare)) : '?'} µs: at this rate each request is woken up for, twice, alone`,
+  );
   bench.report.target(
     'forward',
     'p99 ≤ 1.5 × bare undici',
     median(ratios(all99.get(GATEWAY), all99.get(BARE))),
     value => value <= 1.5,
+    'a collection, or a batch of audit rows, fell into it',
   );
 }
+
+/** Where time goes that the others do not spend. */
+const WHY =
+  'who calls, the token of 1.9 KB, records and the log cost more than our own HTTP/1 client saves: the profile is in bench/README.md';
 
 function judge(bench: Bench, shapes: readonly Rounds[]): void {
   SHAPES.forEach(({ name }, at) => {
     const cost = shapes[at]!;
     /** How much our processor time gets done, as a share of another's. */
     const share = (other: string) => median(ratios(cost.get(other), cost.get(GATEWAY)));
-    bench.report.target('forward', `${name}: ≥ 0.80 of bare undici`, share(BARE), value => value >= 0.8);
-    bench.report.target('forward', `${name}: ≥ 1.1 × reply-from`, share(REPLY_FROM), value => value >= 1.1);
-    bench.report.target('forward', `${name}: ≥ 8 × Portkey`, share(PORTKEY), value => value >= 8);
+    const least = (claim: string, other: string, wanted: number) =>
+      bench.report.target('forward', `${name}: ${claim}`, share(other), value => value >= wanted, WHY);
+    least('≥ 0.80 of bare undici', BARE, 0.8);
+    least('≥ 1.1 × reply-from', REPLY_FROM, 1.1);
+    least('≥ 8 × Portkey', PORTKEY, 8);
     bench.report.target(
       'forward',
       `${name}: ≥ 0.70 of nginx (long-term)`,
       share(NGINX),
       value => value >= 0.7,
-      'it takes an own HTTP/1 client behind node:http, see bench/README.md',
+      'it takes a server of our own in place of node:http too, see bench/README.md',
     );
   });
 }

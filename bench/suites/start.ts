@@ -26,7 +26,13 @@ export async function start(bench: Bench): Promise<void> {
     times.push(performance.now() - begun);
   }
   bench.report.row('start', 'sallyport', 'exec to first answer', 'ms', times);
-  bench.report.target('start', 'first answer ≤ 1 s', median(times), value => value <= 1_000);
+  bench.report.target(
+    'start',
+    'first answer ≤ 1 s',
+    median(times),
+    value => value <= 1_000,
+    'to find, read and link some 800 modules of source is most of it; a bundle would save that',
+  );
 }
 
 function answers(port: number): Promise<boolean> {

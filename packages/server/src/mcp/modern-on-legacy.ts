@@ -97,7 +97,7 @@ export function createModernOnLegacy(deps: {
         },
       });
       calls.set(id, { call, userId: principal.userId });
-      turn.client.gone = () => call.abandon('the client closed the stream');
+      whenGone(turn, call);
       if (turn.answer.over) call.abandon('the client closed the stream');
       else call.begin(back);
     };
@@ -114,7 +114,7 @@ export function createModernOnLegacy(deps: {
     const call = calls.get(id)?.call;
     if (call === undefined || !call.parked || call.turns !== at) throw stateGone(request.id);
     const turn = turnOf(visit, request, toolCall);
-    turn.client.gone = () => call.abandon('the client closed the stream');
+    whenGone(turn, call);
     call.resume(turn);
   }
 
@@ -158,4 +158,10 @@ export function createModernOnLegacy(deps: {
       await begin(visit, turnOf(visit, traced(message, visit.request.headers), toolCall));
     }
   };
+}
+
+/** By a name: V8 makes a function that is written where a property is set old from its birth, and with it would live all that it leads to (decisions/0018). */
+function whenGone({ client }: Turn, call: BridgedCall): void {
+  const abandon = () => call.abandon('the client closed the stream');
+  client.gone = abandon;
 }
