@@ -100,12 +100,14 @@ export async function terminal(bench: Bench): Promise<void> {
     'echo p50 ≤ 1.2 × nginx',
     times(share(p50, plain, true)),
     value => value <= 1.2,
+    'a keystroke passes two WebSockets of ws and a turn of the event loop each way',
   );
   bench.report.target(
     'terminal',
     'echo p99 ≤ 2 × nginx',
     times(share(p99, plain, true)),
     value => value <= 2,
+    'a collection, or a batch of audit rows, fell into it',
   );
   bench.report.target(
     'terminal',
