@@ -116,8 +116,16 @@ export class TunnelCall implements Passenger, Flow {
     if (this.#over) return;
     clearTimeout(this.#timer!);
     const failure = agentErrorOf(headers);
+    const status = Number(headers[':status']);
     if (failure !== null) this.fail(agentFailure(failure, this.#tunnel));
-    else this.#receiver.head(headers[':status'] as unknown as number, withoutPseudo(headers));
+    // Not every node:http2 refuses what is no status of a final answer, and nobody could pass it on (RFC 9110 section 15).
+    else if (!(status >= 200 && status <= 999)) this.fail(this.#brokenOff());
+    else
+      try {
+        this.#receiver.head(status, withoutPseudo(headers));
+      } catch {
+        this.fail(this.#brokenOff());
+      }
   }
 
   #data(chunk: Buffer): void {
