@@ -1,22 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Call as AnyCall } from '../terms/journey.ts';
 import { InboundBody } from './inbound-body.ts';
 import { splitTarget } from './path.ts';
 
 /** One request on its way through the gateway, as `http` hands it over. */
-export interface Call {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly requestId: string;
-  /** Monotonic milliseconds. */
-  readonly startedAt: number;
-  /** Of the request target, not yet checked. */
-  readonly path: string;
-  /** With its question mark, or empty. */
-  readonly query: string;
+export interface Call extends AnyCall {
   readonly body: InboundBody;
-  readonly headers: IncomingMessage['headers'];
-  readonly rawHeaders: IncomingMessage['rawHeaders'];
-  readonly remoteAddress: string | undefined;
 }
 
 /** @param proceed sends `100 Continue`, for a client that waits for it before it sends its body */

@@ -75,7 +75,11 @@ export function createLiveCalls(deps: {
   };
 }
 
-function concerns(notice: Notice, { principal, upstream }: LiveCall): boolean {
+/** Whether news may have taken back what let a call or a WebSocket through. */
+export function concerns(
+  notice: Notice,
+  { principal, upstream }: { readonly principal: Principal; readonly upstream: Upstream },
+): boolean {
   switch (notice.topic) {
     case 'session-ended':
       return principal.credentialId === notice.sessionId;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Bus, Notice } from '../platform/bus.ts';
+import type { Bus } from '../platform/bus.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
 import type { Logger } from '../platform/log.ts';
@@ -14,6 +14,7 @@ import type { Principal } from '../terms/principal.ts';
 import { HandshakeRefused, type OpenedSocket, type SocketWay } from '../terms/socket-way.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { ForwardDeps } from './forward.ts';
+import { concerns } from './live-calls.ts';
 import { findNamed } from './named.ts';
 import { outboundHeaders } from './outbound-headers.ts';
 import { splitTarget } from './path.ts';
@@ -242,18 +243,3 @@ function join(socket: Socket, head: Buffer, stream: Duplex, over: () => void): v
 
 /** While the database is away nobody can be found out; the next turn comes by itself. */
 const soon = () => {};
-
-function concerns(notice: Notice, { principal, upstream }: Open): boolean {
-  switch (notice.topic) {
-    case 'session-ended':
-      return principal.credentialId === notice.sessionId;
-    case 'key-revoked':
-      return principal.credentialId === notice.keyId;
-    case 'user-changed':
-      return principal.userId === notice.userId;
-    case 'upstream-changed':
-      return upstream.id === notice.upstreamId;
-    default:
-      return false;
-  }
-}

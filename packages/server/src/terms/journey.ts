@@ -11,7 +11,9 @@ export interface Call {
   readonly requestId: string;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
+  /** Of the request target, not yet checked. */
   readonly path: string;
+  /** With its question mark, or empty. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
