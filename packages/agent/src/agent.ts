@@ -31,14 +31,15 @@ export async function runAgent(deps: {
   const { settings, clock, log, env, random } = deps;
   await using opening = new AsyncDisposableStack();
 
-  const links = settings.gateways.map(gateway => {
+  let links: readonly Link[] = [];
+  if (settings.health !== null) opening.use(await startHealth(settings.health, () => links));
+  links = settings.gateways.map(gateway => {
     const servers = new Map(
       gateway.servers.map(served => [served.name, opening.use(localServer(served, deps))]),
     );
     const agent = createAgent(gateway.url, settings.ca, env);
     return openLink({ gateway, agent, hello: helloOf(gateway, deps), servers, clock, random, log });
   });
-  if (settings.health !== null) opening.use(startHealth(settings.health, links));
   const open = opening.move();
   return {
     links,

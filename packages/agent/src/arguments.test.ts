@@ -57,6 +57,54 @@ test("ContextForge's flags and variables mean the same here", async () => {
   assert.deepEqual(server.command, ['uvx', 'mcp-server-git', '--repository', '/a b']);
 });
 
+test("ContextForge's file means the same here, behind its flags and variables", async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-agent-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const yaml = join(folder, 'reverse-proxy.yaml');
+  writeFileSync(
+    yaml,
+    'local_stdio: uvx mcp-server-git --where="/a b" \\"x\ngateway: https://gw.example\ntoken: of_the_file\nreconnect_delay: 2\nlog_level: INFO\n',
+  );
+  const { gateways, warnings } = await read(['--config', yaml, '--deny-tool', 'push'], {});
+  const [server] = gateways[0]!.servers;
+  assert.ok(server.kind === 'stdio');
+  assert.deepEqual(
+    [
+      server.name,
+      server.command,
+      server.allow.deniedTools,
+      gateways[0]!.url.href,
+      await gateways[0]!.key(),
+      warnings,
+    ],
+    [
+      'mcp-server-git',
+      ['uvx', 'mcp-server-git', '--where=/a b', '"x'],
+      ['push'],
+      'https://gw.example/',
+      'of_the_file',
+      [],
+    ],
+  );
+  const env = { REVERSE_PROXY_GATEWAY: 'https://other.example', REVERSE_PROXY_TOKEN: 'of_the_variable' };
+  const other = (await read(['--config', yaml, '--max-retries', '3'], env)).gateways[0]!;
+  assert.deepEqual([other.url.host, await other.key()], ['other.example', 'of_the_variable']);
+
+  const json = join(folder, 'reverse-proxy.json');
+  writeFileSync(json, JSON.stringify({ local_stdio: 'npx x', gateway: 'https://gw.example', tokn: 'x' }));
+  await refused(['--config', json], /tokn: there is no such key/, {});
+  await refused(['--gateway', 'https://gw.example', '--local-stdio', 'npx "x'], /has no end/);
+  const idle = await read([
+    '--gateway',
+    'https://gw.example',
+    '--local-stdio',
+    'npx x',
+    '--max-retries',
+    '3',
+  ]);
+  assert.match(idle.warnings.join(), /without effect here: --max-retries/);
+});
+
 test('a key on the command line is warned about, and shown in no warning', async () => {
   const { warnings } = await read(
     ['--gateway', 'https://gw.example', '--name', 'a', '--web', 'http://localhost:1', '--key', 'sp_x'],
@@ -75,6 +123,13 @@ test('what cannot be is refused with what to do', async () => {
   await refused([...gateway, '--web', 'http://x'], /no gateway key/, {});
   await refused(['--gateway', 'http://gw.example', '--name', 'a', '--web', 'http://x'], /use https:/);
   await refused([...gateway, '--isolate', 'all', '--', 'y'], /--isolate/);
+  await refused([...gateway, '--most', 'many', '--', 'y'], /--most/);
+  // Rules that would be passed over.
+  await refused(
+    [...gateway, '--deny-tool', 'x', '--web', 'http://x'],
+    /--deny-tool: means nothing for a web/,
+  );
+  await refused([...gateway, '--path', '/x', '--', 'y'], /--path: means nothing for a program/);
   await refused(['--nonsense'], /--help/);
 });
 
@@ -108,4 +163,8 @@ gateways:
   );
   writeFileSync(file, text(', denytools: [x]'));
   await refused(['--config', file], /denytools: there is no such key/);
+  writeFileSync(file, text(', paths: [/x]'));
+  await refused(['--config', file], /servers\[0\]\.paths: means nothing for a program/);
+  writeFileSync(file, text(''));
+  await refused(['--config', file, '--deny-tool', 'x'], /--deny-tool: the servers are those of/);
 });

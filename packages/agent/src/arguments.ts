@@ -2,9 +2,20 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVER_NAME } from '@sallyport/protocol/hello.ts';
-import { readConfigFile } from './config-file.ts';
+import { gatewaysOf, parsedFile } from './config-file.ts';
+import { contextForgeFile, isContextForges, passedOver, wordsOf } from './contextforge.ts';
+import { refuseUnfit } from './fitting.ts';
 import { KEY_FILE, type LoginSettings } from './login.ts';
-import { addressOf, checkGateway, durationOf, homed, isolationOf, textOf, urlOf } from './read-values.ts';
+import {
+  addressOf,
+  checkGateway,
+  countOf,
+  durationOf,
+  homed,
+  isolationOf,
+  textOf,
+  urlOf,
+} from './read-values.ts';
 import { type GatewaySettings, type ServedSettings, type Settings, SettingsError } from './settings.ts';
 
 const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, from behind any NAT.
@@ -32,7 +43,7 @@ const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, fro
   --json             log JSON lines
   --help
 
-The ContextForge client's --local-stdio, --token, REVERSE_PROXY_GATEWAY and REVERSE_PROXY_TOKEN are understood.`;
+The ContextForge client's flags, REVERSE_PROXY_GATEWAY, REVERSE_PROXY_TOKEN and its file (--config) are understood.`;
 
 export type Read =
   | { readonly text: string; readonly login?: never }
@@ -55,11 +66,8 @@ export async function readArguments(argv: readonly string[], env: NodeJS.Process
     const ca = values.ca === undefined ? null : await textOf('--ca', values.ca);
     return { text: null, login: { gateway, ca, keyFile: values['key-file'] ?? KEY_FILE } };
   }
-  const warnings: string[] = [];
-  const gateways =
-    values.config === undefined
-      ? [await gatewayOf(values, positionals, env, warnings)]
-      : await readConfigFile(values.config, keyReader(values, env, warnings));
+  const warnings = passedOver(values);
+  const gateways = await gatewaysIn(values, positionals, env, warnings);
   for (const { url } of gateways) checkGateway(url);
   return {
     text: null,
@@ -118,14 +126,54 @@ function parse(argv: readonly string[]) {
 
 type Values = ReturnType<typeof parse>['values'];
 
+/** What says which servers there are, where no file does. */
+const ONE_SERVER = [
+  'gateway',
+  'name',
+  'title',
+  'http',
+  'web',
+  'terminal',
+  'local-stdio',
+  'isolate',
+  'idle',
+  'most',
+  'allow-tool',
+  'deny-tool',
+  'path',
+] as const;
+
+async function gatewaysIn(
+  values: Values,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+  warnings: string[],
+): Promise<readonly GatewaySettings[]> {
+  const { config: path } = values;
+  if (path === undefined) return [await gatewayOf(values, command, env, warnings)];
+  const file = await parsedFile(path);
+  if (isContextForges(file)) {
+    const { token, ...rest } = contextForgeFile(file, path);
+    const named = env['SALLYPORT_GATEWAY'] ?? env['REVERSE_PROXY_GATEWAY'];
+    const gateway = values.gateway ?? named ?? rest.gateway;
+    return [await gatewayOf({ ...rest, ...values, gateway }, command, env, warnings, token)];
+  }
+  // A rule that the file does not know of would be passed over.
+  const beside = command[0] === undefined ? ONE_SERVER.find(flag => values[flag] !== undefined) : '';
+  if (beside !== undefined)
+    throw new SettingsError(`--${beside}: the servers are those of ${path}; say it there`);
+  return gatewaysOf(file, path, keyReader(values, env, warnings));
+}
+
 async function gatewayOf(
   values: Values,
   command: readonly string[],
   env: NodeJS.ProcessEnv,
   warnings: string[],
+  filed?: string,
 ): Promise<GatewaySettings> {
   const named = values.gateway ?? env['SALLYPORT_GATEWAY'] ?? env['REVERSE_PROXY_GATEWAY'];
-  const key = keyReader(values, env, warnings);
+  const key = keyReader(values, env, warnings, filed);
   if (key === null)
     throw new SettingsError(
       'there is no gateway key: run sallyport-agent login, set SALLYPORT_KEY or give --key-file',
@@ -136,7 +184,7 @@ async function gatewayOf(
 
 function servedOf(values: Values, positionals: readonly string[]): ServedSettings {
   const { http, web, 'local-stdio': local } = values;
-  const command = local === undefined ? positionals : words(local);
+  const command = local === undefined ? positionals : wordsOf(local);
   const named = values.name ?? (values.terminal ? 'shell' : undefined);
   const name = named ?? (local === undefined ? undefined : nameOf(command));
   if (name === undefined || !SERVER_NAME.test(name))
@@ -154,6 +202,14 @@ function servedOf(values: Values, positionals: readonly string[]): ServedSetting
       paths: values.path ?? [],
     },
   };
+  const kind = values.terminal
+    ? 'terminal'
+    : http !== undefined
+      ? 'mcp'
+      : web !== undefined
+        ? 'http'
+        : 'stdio';
+  refuseUnfit(kind, values, flag => `--${flag}`);
   if (values.terminal) return { ...common, kind: 'terminal' };
   if (http !== undefined) return { ...common, kind: 'mcp', url: urlOf('--http', http) };
   if (web !== undefined) return { ...common, kind: 'http', url: urlOf('--web', web) };
@@ -165,15 +221,16 @@ function servedOf(values: Values, positionals: readonly string[]): ServedSetting
     env: {},
     isolate: isolationOf('--isolate', values.isolate),
     idle: durationOf('--idle', values.idle ?? '10m'),
-    most: Number(values.most ?? 20),
+    most: countOf('--most', values.most ?? 20),
   };
 }
 
-/** Null where none is named. */
+/** Null where none is named. @param filed of ContextForge's file */
 function keyReader(
   values: Values,
   env: NodeJS.ProcessEnv,
   warnings: string[],
+  filed?: string,
 ): (() => Promise<string>) | null {
   const { 'key-file': file } = values;
   const shown = values.key ?? values.token;
@@ -184,14 +241,10 @@ function keyReader(
     return async () => shown;
   }
   if (file !== undefined) return async () => (await textOf('--key-file', homed(file))).trim();
-  const key = env['SALLYPORT_KEY'] || env['REVERSE_PROXY_TOKEN'];
+  const key = env['SALLYPORT_KEY'] || env['REVERSE_PROXY_TOKEN'] || filed;
   if (key) return async () => key;
   return existsSync(KEY_FILE) ? async () => (await textOf(KEY_FILE, KEY_FILE)).trim() : null;
 }
-
-/** A command in one text, as ContextForge's flag has it: words, some in quotes. */
-const words = (text: string): string[] =>
-  [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(match => match[1] ?? match[2] ?? match[3]!);
 
 /** `uvx mcp-server-git` is `mcp-server-git`. */
 function nameOf(command: readonly string[]): string {

@@ -1,9 +1,8 @@
 import { SERVER_NAME } from '@sallyport/protocol/hello.ts';
 import { parse } from 'yaml';
-import { durationOf, homed, isolationOf, textOf, urlOf } from './read-values.ts';
+import { refuseUnfit } from './fitting.ts';
+import { countOf, durationOf, homed, isolationOf, mapping, only, textOf, urlOf } from './read-values.ts';
 import { type GatewaySettings, type ServedSettings, SettingsError } from './settings.ts';
-
-type Mapping = Record<string, unknown>;
 
 const SERVER_KEYS = new Set([
   'name',
@@ -23,23 +22,27 @@ const SERVER_KEYS = new Set([
   'paths',
 ]);
 
+/** What a file holds, YAML or JSON. @throws SettingsError */
+export async function parsedFile(path: string): Promise<unknown> {
+  const text = await textOf('--config', path);
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new SettingsError(`${path}: ${(error as Error).message}`);
+  }
+}
+
 /**
  * `agent.yaml`: several gateways, and for each several servers.
  * @param key for gateways that name no file of their own
  * @throws SettingsError
  */
-export async function readConfigFile(
+export async function gatewaysOf(
+  file: unknown,
   path: string,
   key: (() => Promise<string>) | null,
 ): Promise<[GatewaySettings, ...GatewaySettings[]]> {
-  const text = await textOf('--config', path);
-  let read: unknown;
-  try {
-    read = parse(text);
-  } catch (error) {
-    throw new SettingsError(`${path}: ${(error as Error).message}`);
-  }
-  const { gateways } = mapping(read, path);
+  const { gateways } = only(file, path, new Set(['gateways']));
   if (!Array.isArray(gateways) || gateways.length === 0)
     throw new SettingsError(`${path}: gateways: expected a list`);
   const found = gateways.map((one, index) => gatewayOf(one, `gateways[${index}]`, key));
@@ -80,6 +83,8 @@ function servedOf(value: unknown, where: string): ServedSettings {
       paths: texts(server['paths'], `${where}.paths`),
     },
   };
+  const kind = terminal ? 'terminal' : http !== undefined ? 'mcp' : web !== undefined ? 'http' : 'stdio';
+  refuseUnfit(kind, server, key => `${where}.${key}`);
   if (terminal) return { ...common, kind: 'terminal' };
   if (http !== undefined) return { ...common, kind: 'mcp', url: urlOf(`${where}.http`, http) };
   if (web !== undefined) return { ...common, kind: 'http', url: urlOf(`${where}.web`, web) };
@@ -94,22 +99,8 @@ function servedOf(value: unknown, where: string): ServedSettings {
     env: Object.fromEntries(Object.entries(env).map(([variable, text]) => [variable, String(text)])),
     isolate: isolationOf(`${where}.isolate`, server['isolate']),
     idle: durationOf(`${where}.idle`, server['idle'] ?? '10m'),
-    most: Number(server['most'] ?? 20),
+    most: countOf(`${where}.most`, server['most'] ?? 20),
   };
-}
-
-function mapping(value: unknown, where: string): Mapping {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new SettingsError(`${where}: expected a mapping`);
-  return value as Mapping;
-}
-
-/** A misspelled `denyTools` must not let everything through. */
-function only(value: unknown, where: string, known: ReadonlySet<string>): Mapping {
-  const found = mapping(value, where);
-  for (const key of Object.keys(found))
-    if (!known.has(key)) throw new SettingsError(`${where}.${key}: there is no such key`);
-  return found;
 }
 
 function texts(value: unknown, where: string): string[] {

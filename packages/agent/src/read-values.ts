@@ -58,3 +58,26 @@ export function addressOf(what: string, text: unknown): { host: string; port: nu
   if (match === null) throw new SettingsError(`${what}: expected host:port`);
   return { host: match[1] ?? '127.0.0.1', port: Number(match[2]) };
 }
+
+/** @throws SettingsError */
+export function countOf(what: string, text: unknown): number {
+  if (!/^[1-9]\d{0,5}$/.test(String(text))) throw new SettingsError(`${what}: expected a number, 1 or more`);
+  return Number(text);
+}
+
+type Mapping = Record<string, unknown>;
+
+/** @throws SettingsError */
+export function mapping(value: unknown, where: string): Mapping {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SettingsError(`${where}: expected a mapping`);
+  return value as Mapping;
+}
+
+/** A misspelled `denyTools` must not let everything through. @throws SettingsError */
+export function only(value: unknown, where: string, known: ReadonlySet<string>): Mapping {
+  const found = mapping(value, where);
+  for (const key of Object.keys(found))
+    if (!known.has(key)) throw new SettingsError(`${where}.${key}: there is no such key`);
+  return found;
+}
