@@ -257,6 +257,7 @@ export async function createApp(deps: {
     users,
     keysLimitedTo: keyStore.limitedTo,
     perUser: config.tunnelsPerUser,
+    rate: config.rates.tunnel.principal,
     queryToken: config.tunnelQueryToken,
     answerProblem: answers.problem,
   });

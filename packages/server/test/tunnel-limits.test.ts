@@ -218,8 +218,30 @@ test('many connections that come at once are no more than one user may have', as
   assert.ok(statuses.every(status => status === 101 || status === 429));
 });
 
-async function upgraded(t: TestContext, gateway: Gateway, headers: Record<string, string>): Promise<number> {
-  const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/tunnel`, 'sallyport.h2.v1', { headers });
+test('an agent that comes again and again without a pause is told to wait, whatever way it takes, and nobody else is', async t => {
+  const gateway = await startGateway(t, { config: { rateLimits: { tunnel: { principal: '4/1h' } } } });
+  const bearer = async (user: string) => ({ authorization: `Bearer ${await keyOf(gateway, user)}` });
+  const alice = await bearer('alice@corp.example');
+  const statuses: number[] = [];
+  for (let n = 0; n < 3; n++) statuses.push(await upgraded(t, gateway, alice));
+  statuses.push(await upgraded(t, gateway, alice, '/reverse-proxy/ws'));
+  // Another key is no other user.
+  const again = await bearer('alice@corp.example');
+  for (const path of ['/tunnel', '/reverse-proxy/ws']) statuses.push(await upgraded(t, gateway, again, path));
+  const begin = { method: 'POST', headers: { ...again, 'sallyport-protocol': 'sallyport.h2.v1' } };
+  const begun = await fetch(`${gateway.url}/tunnel`, begin);
+  assert.deepEqual([...statuses, begun.status], [101, 101, 101, 101, 429, 429, 429]);
+  assert.ok(Number(begun.headers.get('retry-after')) > 60);
+  assert.equal(await upgraded(t, gateway, await bearer('bob@corp.example')), 101);
+});
+
+async function upgraded(
+  t: TestContext,
+  gateway: Gateway,
+  headers: Record<string, string>,
+  path = '/tunnel',
+): Promise<number> {
+  const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}${path}`, 'sallyport.h2.v1', { headers });
   t.after(() => socket.terminate());
   return new Promise((resolve, reject) => {
     socket.on('open', () => resolve(101));

@@ -53,7 +53,7 @@ export function compose(values: Values): Config {
       jwt: [...values.jwtSecret.map(secret => jwtIssuer({ secret })), ...values.jwt.map(jwtIssuer)],
     },
     trustedProxies: values.trustedProxies,
-    rates: composeRates(values.rateLimits),
+    rates: composeRates(values.rateLimits, values.tunnelsPerUser),
     forwarding: { enabled: values.oauthTokenForwarding, services: values.oauthTokenForwardingServices },
     providers: values.providers.map(provider => composeProvider(provider, values.responseMode)),
     upstreams: values.upstreams.map(composeUpstream),
@@ -74,7 +74,7 @@ function composeOtlp(values: Values, endpoint: URL): Config['otlp'] {
 }
 
 /** What a person or a program of theirs needs in a minute, many times over; an address may be a whole office's. */
-const RATES: Config['rates'] = {
+const RATES: Omit<Config['rates'], 'tunnel'> = {
   signIn: { address: { burst: 120, per: 60_000 }, principal: null },
   token: { address: { burst: 600, per: 60_000 }, principal: { burst: 60, per: 60_000 } },
   key: { address: { burst: 120, per: 60_000 }, principal: { burst: 30, per: 60_000 } },
@@ -82,12 +82,18 @@ const RATES: Config['rates'] = {
   proof: { address: { burst: 100, per: 60_000 } },
 };
 
-const composeRates = (values: RateLimitValues): Config['rates'] => ({
+/** All agents of one user come again at once when their gateway does, and some of them more than once. */
+const tunnelRate = (perUser: number): Config['rates']['tunnel'] => ({
+  principal: { burst: Math.max(60, 4 * perUser), per: 60_000 },
+});
+
+const composeRates = (values: RateLimitValues, tunnelsPerUser: number): Config['rates'] => ({
   signIn: overlaid(RATES.signIn, values.signIn),
   token: overlaid(RATES.token, values.token),
   key: overlaid(RATES.key, values.key),
   password: overlaid(RATES.password, values.password),
   proof: overlaid(RATES.proof, values.proof),
+  tunnel: overlaid(tunnelRate(tunnelsPerUser), values.tunnel),
 });
 
 /** Undefined is what was not said; null is none. */

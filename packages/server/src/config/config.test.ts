@@ -186,6 +186,8 @@ test('a rate overlays its own default and no other, and none is no limit', () =>
   assert.deepEqual(rates.signIn, { address: { burst: 7, per: 30_000 }, principal: null });
   assert.equal(rates.token.principal, null);
   assert.deepEqual(rates.token.address, { burst: 600, per: 60_000 });
+  const many = load({ file: 'tunnelsPerUser: 500' }).rates.tunnel;
+  assert.deepEqual([rates.tunnel.principal?.burst, many.principal?.burst], [200, 2_000]);
   assert.deepEqual(problemsOf({ env: { SALLYPORT_RATE_LIMITS: '{ key: { address: often } }' } }), [
     'rateLimits.key.address: expected a rate such as 60/1m, or none (SALLYPORT_RATE_LIMITS)',
   ]);

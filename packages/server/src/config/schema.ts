@@ -238,6 +238,7 @@ export function createSchemas(context: SchemaContext) {
         'rates by address and account',
       ).optional(),
       proof: object({ address: rate.optional() }, 'a rate by address').optional(),
+      tunnel: object({ principal: rate.optional() }, 'a rate by principal').optional(),
     },
     'rates',
   );

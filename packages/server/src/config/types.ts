@@ -88,6 +88,8 @@ export interface Config {
     readonly password: { readonly address: Rate | null; readonly account: Rate | null };
     /** Credentials that are not valid. */
     readonly proof: { readonly address: Rate | null };
+    /** Connections of agents, of one user. */
+    readonly tunnel: { readonly principal: Rate | null };
   };
   readonly forwarding: { readonly enabled: boolean; readonly services: readonly Service[] };
   readonly providers: readonly Provider[];

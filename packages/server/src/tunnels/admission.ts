@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AddressOf } from '../platform/client-address.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
+import type { RateLimit } from '../platform/rate-limit.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Peer } from './peer.ts';
@@ -37,6 +38,8 @@ export function createAdmission(deps: {
   standing(principal: Principal): Promise<unknown>;
   connections: ReadonlyMap<Peer, Guest>;
   perUser: number;
+  /** By user: an agent that comes again and again without a pause costs a hello each time, and an event of the audit. */
+  rate: RateLimit | null;
   addressOf: AddressOf;
   audit: Audit;
 }) {
@@ -61,6 +64,7 @@ export function createAdmission(deps: {
     }
     // An upgrade is a GET, and yet it acts: a page of another site must not open one with its visitor's cookie.
     deps.guard(principal, { method: 'UPGRADE', headers: req.headers });
+    deps.rate?.take(principal.userId);
     const refuse = (error: AppError, why: string): never => {
       const { userId, credentialId } = principal;
       audit.record({ action: 'tunnel.refused', userId, credentialId, address, detail: { why } });

@@ -7,6 +7,7 @@ import { AppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
+import { createRateLimit, type Rate } from '../platform/rate-limit.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
 import type { LineWanted, MessageLine, MessageLineEvents } from '../terms/message-line.ts';
@@ -55,6 +56,8 @@ export interface TunnelsDeps {
   queryToken: boolean;
   /** Connections that one user may have. */
   perUser: number;
+  /** How often their agents may come; null: as often as they like. */
+  rate: Rate | null;
   publicUrl: URL;
   addressOf: AddressOf;
   open: Gauge;
@@ -105,7 +108,11 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
   });
   const accept = createAcceptor(runtime);
   const connections = new Map<Peer, Guest>();
-  const admission = createAdmission({ ...deps, connections });
+  const admission = createAdmission({
+    ...deps,
+    connections,
+    rate: deps.rate === null ? null : createRateLimit(deps.rate, () => runtime.monotonic()),
+  });
   const arrive = createArrivals({ ...deps, connections, registry, handleOf, urlOf });
   const revocation = createRevocation({ bus, connections, runtime, log });
   const watchUse = createUseWatch({ registry, bus });
