@@ -53,6 +53,16 @@ async function oldClient(t: TestContext, path: string): Promise<Client> {
   return client;
 }
 
+/** The SDK's two generations take the same by another number of parameters. */
+const callTool = (
+  client: Client | Awaited<ReturnType<typeof newClient>>,
+  call: { name: string; arguments: Record<string, unknown> },
+  options: object,
+) =>
+  'experimental' in client && 'tasks' in (client.experimental as object)
+    ? (client as Client).callTool(call, undefined, options)
+    : (client as Awaited<ReturnType<typeof newClient>>).callTool(call, options);
+
 async function until(holds: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + 20_000;
   while (!(await holds())) assert.ok(performance.now() < end, `not within 20 s: ${holds}`);
@@ -130,8 +140,11 @@ test('what a server does as a task alone is a call like any other for clients th
     const tool = tools.find(one => one.name === name) as { execution?: unknown };
     assert.ok(tool !== undefined && tool.execution === undefined, who);
     for (const ask of [false, true]) {
-      const said = await client.callTool({ name, arguments: { ask, wait: false } });
+      const heard: unknown[] = [];
+      const options = { onprogress: ({ message }: { message?: string }) => void heard.push(message) };
+      const said = await callTool(client, { name, arguments: { ask, wait: false } }, options);
       assert.equal(words(said), ask ? 'report for Ada' : 'report for nobody', who);
+      assert.equal(heard[0], 'half of it', `${who}: its progress comes`);
       assert.deepEqual(
         Object.keys(said['_meta'] ?? {}).filter(key => key.includes('task')),
         [],
@@ -149,11 +162,7 @@ test('who leaves such a call cancels the task', async t => {
     const leaving = new AbortController();
     const options = { signal: leaving.signal };
     const call = { name: 'report', arguments: { ask: false, wait: true } };
-    const called = assert.rejects(
-      'experimental' in client && 'tasks' in (client.experimental as object)
-        ? (client as Client).callTool(call, undefined, options)
-        : (client as Awaited<ReturnType<typeof newClient>>).callTool(call, options),
-    );
+    const called = assert.rejects(callTool(client, call, options));
     await began();
     leaving.abort();
     await called;

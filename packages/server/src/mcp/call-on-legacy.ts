@@ -1,4 +1,4 @@
-import { type Id, isObject, metaOf, type Params } from './json-rpc.ts';
+import { type Id, isObject, metaOf, type Notification, type Params } from './json-rpc.ts';
 import type { CallListener, LegacyBack } from './legacy-back.ts';
 import { RELATED_TASK } from './tasks.ts';
 
@@ -19,8 +19,8 @@ export function callOnLegacy(
   let cancelled = false;
   let id: Id | null = null;
   let taskId: string | null = null;
-  const send = (asked: string, about: Params, heard: CallListener) => {
-    id = back.request(asked, about, heard);
+  const send = (asked: string, about: Params, heard: CallListener, since: Id | null = null) => {
+    id = back.request(asked, about, heard, since);
   };
   const begun: CallListener = {
     ...delegate(listener),
@@ -28,7 +28,10 @@ export function callOnLegacy(
       const task = message.result?.['task'];
       if (!isObject(task)) return listener.response(message);
       taskId = String(task['taskId']);
-      send('tasks/result', { taskId }, ended);
+      // "Task Progress Notifications": the token of the call is good for as long as the task is.
+      const { progressToken } = metaOf(params);
+      const meta = progressToken === undefined ? {} : { _meta: { progressToken } };
+      send('tasks/result', { taskId, ...meta }, ended, id);
     },
   };
   const ended: CallListener = {
@@ -80,11 +83,8 @@ async function isTaskOnly(back: LegacyBack, name: unknown): Promise<boolean> {
 
 function delegate(listener: CallListener): CallListener {
   return {
-    notification: message => listener.notification(message),
-    asked: message =>
-      listener.asked(
-        message.params === undefined ? message : { ...message, params: unrelated(message.params) },
-      ),
+    notification: message => listener.notification(unrelatedMessage(message)),
+    asked: message => listener.asked(unrelatedMessage(message)),
     unasked: about => listener.unasked(about),
     response: message => listener.response(message),
     lost: (error, unsent) => listener.lost(error, unsent),
@@ -94,6 +94,9 @@ function delegate(listener: CallListener): CallListener {
     },
   };
 }
+
+const unrelatedMessage = <M extends Notification>(message: M): M =>
+  message.params === undefined ? message : { ...message, params: unrelated(message.params) };
 
 /** Without the name of the task, of which nobody there knows. */
 function unrelated(holder: Params): Params {

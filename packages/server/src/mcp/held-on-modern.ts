@@ -160,7 +160,7 @@ export async function holdOnModern(
       const { result } = answer;
       if (result === undefined) return answer;
       if (method === 'tools/list') remember(result);
-      if (result['resultType'] === 'task') return settle(result, call, signal);
+      if (result['resultType'] === 'task') return settle(result, metaOf(params), call, signal);
       if (result['resultType'] !== 'input_required') return { result: asLegacy(result) };
       const { inputRequests, requestState } = result;
       const questions = isObject(inputRequests) ? inputRequests : {};
@@ -175,12 +175,23 @@ export async function holdOnModern(
     return { error: { code: CODE.internal, message: `The server asked back more than ${ROUNDS} times.` } };
   }
 
-  async function settle(task: Params, call: HeldCall, signal: AbortSignal): Promise<Answer> {
+  async function settle(
+    task: Params,
+    { progressToken }: Params,
+    call: HeldCall,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    let news = 0;
     const answer = await settleTask(
       task,
       {
         about: (method, params) => once(method, params, {}, null, signal),
         put: questions => putAll(questions, call),
+        said(message) {
+          if (progressToken === undefined) return;
+          const params = { progressToken, progress: ++news, message };
+          call.notification(notification('notifications/progress', params));
+        },
         cancel: taskId => void once('tasks/cancel', { taskId }, {}, null, over.signal).catch(() => {}),
       },
       deps.runtime,

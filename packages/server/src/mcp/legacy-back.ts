@@ -41,6 +41,8 @@ export interface CallListener {
 interface Pending {
   readonly listener: CallListener;
   readonly token: unknown;
+  /** An earlier request whose progress is this one's. */
+  readonly since: Id | null;
 }
 
 /** What a server said of itself. */
@@ -77,6 +79,8 @@ export class LegacyBack {
   readonly #runtime: Pick<Runtime, 'sleep'>;
   readonly #link: Link;
   readonly #pending = new PassingMap<Id, Pending>();
+  /** Requests that were answered, and the pending ones that go on with them. */
+  readonly #goneOn = new PassingMap<Id, Id>();
   /** Requests of the server, and whom they were given to. */
   readonly #questions = new PassingMap<Id, CallListener>();
   readonly #strays = new PassingSet<(message: Notification) => void>();
@@ -150,8 +154,11 @@ export class LegacyBack {
     }
   }
 
-  /** @returns our id of it, by which it can be cancelled */
-  request(method: string, params: Params, listener: CallListener): Id {
+  /**
+   * @param since an answered request that this one goes on with: what the server says of its progress is this one's
+   * @returns our id of it, by which it can be cancelled
+   */
+  request(method: string, params: Params, listener: CallListener, since: Id | null = null): Id {
     const id = this.#next++;
     if (this.#over !== null) {
       listener.lost(this.#over, true);
@@ -160,7 +167,8 @@ export class LegacyBack {
     const { progressToken: token, ...meta } = metaOf(params);
     const { _meta, ...rest } = params;
     const ours = token === undefined ? meta : { ...meta, progressToken: id };
-    this.#pending.set(id, { listener, token });
+    this.#pending.set(id, { listener, token, since });
+    if (since !== null) this.#goneOn.set(since, id);
     this.#link.send(request(id, method, Object.keys(ours).length === 0 ? rest : { ...rest, _meta: ours }));
     return id;
   }
@@ -257,7 +265,8 @@ export class LegacyBack {
   #notification(message: Notification, about: Id | null): void {
     const { method, params } = message;
     if (method === 'notifications/progress') {
-      const pending = this.#pending.get(params?.['progressToken'] as Id);
+      const named = params?.['progressToken'] as Id;
+      const pending = this.#pending.get(this.#goneOn.get(named) ?? named);
       if (pending?.token === undefined) return;
       pending.listener.notification({ ...message, params: { ...params, progressToken: pending.token } });
     } else if (method === 'notifications/cancelled') {
@@ -274,6 +283,7 @@ export class LegacyBack {
   #take(id: Id): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    if (pending?.since != null) this.#goneOn.delete(pending.since);
     return pending;
   }
 
@@ -282,6 +292,7 @@ export class LegacyBack {
     this.#over = error;
     for (const { listener } of this.#pending.values()) listener.lost(error, false);
     this.#pending.clear();
+    this.#goneOn.clear();
     for (const heard of this.#closed) heard(error);
   }
 }

@@ -14,6 +14,8 @@ export interface TaskAtServer {
   about(method: 'tasks/get' | 'tasks/update', params: Params): Promise<Answer>;
   /** Puts to the client what the server wants to know, by the server's own keys. */
   put(questions: Params): Promise<{ inputResponses: Params } | { error: RpcError }>;
+  /** What the server says of how far it is: of progress a task of this era has words only. */
+  said(words: string): void;
   /** Nobody waits for it any more. */
   cancel(taskId: string): void;
 }
@@ -31,10 +33,14 @@ export async function settleTask(
   const taskId = String(created['taskId']);
   const asked = new Set<string>();
   let task = created;
+  let said: unknown;
   try {
     for (;;) {
       const ended = outcomeOf(task);
       if (ended !== null) return ended;
+      const { statusMessage } = task;
+      if (typeof statusMessage === 'string' && statusMessage !== said) server.said(statusMessage);
+      said = statusMessage;
       const fresh = Object.entries(questionsIn(task)).filter(([key]) => !asked.has(key));
       if (fresh.length > 0) {
         for (const [key] of fresh) asked.add(key);
