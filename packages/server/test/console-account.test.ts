@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openWindow, signIn, skip, startHouse, useChromium } from './fixtures/console.ts';
+import { openWindow, signIn, skip, startHouse, turnedOut, useChromium } from './fixtures/console.ts';
 
 useChromium();
 
@@ -66,7 +66,7 @@ test('a session that is ended in one window takes the other to the sign-in page 
   assert.equal(await sessions.count(), 2);
   await here.getByRole('button', { name: /^End the session/ }).click();
   await here.getByRole('button', { name: 'End session' }).click();
-  await there.waitForURL('**/sign-in', { timeout: 5_000 });
+  await turnedOut(there);
   await sessions.nth(1).waitFor({ state: 'detached' });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openWindow, signIn, skip, startHouse, useChromium } from './fixtures/console.ts';
+import { openWindow, signIn, skip, startHouse, turnedOut, useChromium } from './fixtures/console.ts';
 
 useChromium();
 
@@ -68,7 +68,7 @@ test('who is disabled by an admin is out in every window within five seconds, an
   await admin.getByText('1 session is signed out').waitFor();
   assert.equal(await admin.getByText('is forgotten').count(), 0, 'who is disabled keeps their accounts');
   await admin.getByRole('button', { name: 'Disable', exact: true }).click();
-  await alice.waitForURL('**/sign-in', { timeout: 5_000 });
+  await turnedOut(alice);
   await audit
     .getByRole('list', { name: /^Audit entries/ })
     .getByText('user.disable')

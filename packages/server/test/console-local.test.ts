@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { openWindow, signIn, skip, startHouse, useChromium } from './fixtures/console.ts';
+import { openWindow, signIn, skip, startHouse, turnedOut, useChromium } from './fixtures/console.ts';
 import { faultsOf } from './fixtures/console-faults.ts';
 import { type Gateway, startGateway } from './fixtures/gateway.ts';
 
@@ -157,7 +157,7 @@ test('who changes their password stays, and their other windows are out within f
   await here.getByText('The current password is another.').waitFor();
   await here.getByLabel('Current password').fill(PASSWORD);
   await here.getByRole('button', { name: 'Set password' }).click();
-  await there.waitForURL('**/sign-in', { timeout: 5_000 });
+  await turnedOut(there);
   await here.getByRole('dialog').waitFor({ state: 'detached' });
   await here.reload();
   await here.getByText('This browser').waitFor();
@@ -180,7 +180,7 @@ test('an admin’s link sets a new password for who forgot theirs, once, and sig
   assert.equal(await bo.getByLabel('Your name').count(), 0);
   await choosePassword(bo, link!, OTHER);
   await atHome(bo);
-  await lost.waitForURL('**/sign-in', { timeout: 5_000 });
+  await turnedOut(lost);
   await enter(lost, gateway, 'bo@corp.example', PASSWORD);
   await lost.getByText('do not belong together').waitFor();
 });
@@ -223,7 +223,7 @@ test('removing somebody says what goes with them, and ends their windows within 
 
   await admin.getByRole('button', { name: 'Remove Alice Moreau' }).click();
   await dialog.getByRole('button', { name: 'Remove for good' }).click();
-  await alice.waitForURL('**/sign-in?return_to=%2Faccount', { timeout: 5_000 });
+  await turnedOut(alice, '/account');
   await admin.getByRole('heading', { name: 'Alice Moreau' }).waitFor({ state: 'detached' });
   assert.equal(provider.revocations, 1);
   await admin.goto(`${gateway.url}/admin/audit?action=user.remove`);

@@ -102,7 +102,7 @@ test('the keyboard alone leads from the top of the home page to its snippets', {
   await tabs.waitFor();
   await tabTo(page, '[role=tab]');
   await page.keyboard.press('ArrowRight');
-  assert.equal(await page.getByRole('tab', { name: 'Python' }).getAttribute('aria-selected'), 'true');
+  await page.getByRole('tab', { name: 'Python', selected: true }).waitFor();
   await page.getByText('from openai import OpenAI').waitFor();
   assert.equal(await tabs.locator('[tabindex="0"]').count(), 1);
 });

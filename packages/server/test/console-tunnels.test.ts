@@ -78,7 +78,9 @@ test('the commands of the page, as they stand, bring a program and a web server,
   );
   const agent = startAgent(t, wordsOf(command), { HOME: home });
   await agent.says(/connected {2}everything/);
-  await entry(alice, 'alice/everything').getByText('Connected just now').waitFor();
+  await entry(alice, 'alice/everything')
+    .getByText(/^Connected/)
+    .waitFor();
   await entry(alice, 'alice/everything').getByText('MCP program').waitFor();
 
   await alice.getByRole('button', { name: 'Connect a server' }).click();
@@ -108,9 +110,11 @@ test('the commands of the page, as they stand, bring a program and a web server,
     .waitFor();
 
   await second.kill();
-  await entry(alice, 'alice/docs').getByText('Away just now').waitFor();
+  await entry(alice, 'alice/docs').getByText(/^Away/).waitFor();
   startAgent(t, wordsOf(web), { SALLYPORT_KEY: key! });
-  await entry(alice, 'alice/docs').getByText('Connected just now').waitFor();
+  await entry(alice, 'alice/docs')
+    .getByText(/^Connected/)
+    .waitFor();
   assert.equal(await alice.evaluate(async () => (await fetch('/u/alice/docs/x')).status), 200);
 });
 
