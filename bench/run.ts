@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildServer } from '../packages/server/build.ts';
 import type { Bench } from './bench.ts';
 import { installRivals } from './candidates/candidates.ts';
 import { facts } from './machine.ts';
@@ -62,6 +63,8 @@ const bench: Bench = {
   },
 };
 
+// What users run.
+await buildServer();
 const machine = facts();
 if (chosen.includes('forward') || chosen.includes('mcp')) {
   const why = installRivals();

@@ -8,6 +8,7 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { buildServer } from '../packages/server/build.ts';
 import { postgresPrograms, startCluster } from '../packages/server/test/fixtures/postgres.ts';
 import { buildConsole } from '../packages/web/build.ts';
 
@@ -18,6 +19,8 @@ const files = globSync('packages/*/{src,test}/**/*.test.ts')
   .sort();
 
 await buildConsole();
+// Gateways in processes of their own run what users run.
+await buildServer();
 const programs = process.env['SALLYPORT_TEST_POSTGRES'] ? null : postgresPrograms();
 const cluster = programs === null ? null : await startCluster(programs);
 if (cluster !== null) process.env['SALLYPORT_TEST_POSTGRES'] = cluster.url;

@@ -49,12 +49,3 @@ export async function buildConsole(options: { force?: boolean } = {}): Promise<b
   renameSync(beside, dist);
   return true;
 }
-
-if (import.meta.main) {
-  const began = performance.now();
-  const built = await buildConsole({ force: process.argv.includes('--force') });
-  if (built)
-    console.log(
-      `console built in ${((performance.now() - began) / 1000).toFixed(1)} s (its sources had changed)`,
-    );
-}

@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 // Plain JavaScript that an old Node understands: it finds the Node that can run the rest. See decisions/0001.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
 const OLDEST = [24, 12];
 
-const main = new URL('../src/main.ts', import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
@@ -22,7 +21,7 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
     module.flushCompileCache?.();
     setFlagsFromString('--semi-space-growth-factor=2');
   }, 3_000).unref();
-  await import(main.href);
+  await import(newestForm().href);
 } else {
   const own = nearest('node_modules/node/bin/node');
   if (own === null) {
@@ -47,6 +46,25 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
       else process.kill(process.pid, signal);
     });
   }
+}
+
+/** The bundle that `build.ts` makes, or the source where that is younger or alone. */
+function newestForm() {
+  const bundle = new URL('../dist/main.js', import.meta.url);
+  const source = new URL('../src/main.ts', import.meta.url);
+  const made = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs;
+  if (made === undefined) return source;
+  for (const folder of ['../src/', '../../protocol/src/', '../../../package-lock.json'])
+    if (changedAfter(made, new URL(folder, import.meta.url))) return source;
+  return bundle;
+}
+
+function changedAfter(time, place) {
+  const stat = statSync(place, { throwIfNoEntry: false });
+  if (stat?.isDirectory() !== true) return stat !== undefined && stat.mtimeMs > time;
+  return readdirSync(place, { recursive: true })
+    .filter(name => name.endsWith('.ts'))
+    .some(name => statSync(new URL(name, place)).mtimeMs > time);
 }
 
 /** Something in this folder or one above it: the project's own Node, a devDependency, lies with all others. */

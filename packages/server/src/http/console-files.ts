@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { PACKAGE_FOLDER } from '../platform/package-folder.ts';
 
 /** One file of the built console, ready to be sent. */
 export interface ConsoleFile {
@@ -19,10 +20,10 @@ const TYPES: Record<string, string> = {
 };
 const COMPRESSED = new Set(['.html', '.js', '.css', '.svg']);
 
-/** Where the built console lies: beside a published bundle, or in the repository's own `web` package; null when it was not built. */
+/** Where the built console lies; null when it was not built. */
 export function findConsole(): string | null {
-  const places = [join(import.meta.dirname, 'console'), join(import.meta.dirname, '../../../web/dist')];
-  return places.find(place => existsSync(join(place, 'index.html'))) ?? null;
+  const place = join(PACKAGE_FOLDER, '../web/dist');
+  return existsSync(join(place, 'index.html')) ? place : null;
 }
 
 /**

@@ -10,6 +10,8 @@ const LOOKED_AT = 64 * 1024;
 
 /** Stands in every answer that asks back (Multi Round-Trip Requests). */
 const ASKS = '"input_required"';
+/** An answer that has none of these went well: what says otherwise stands in it as a member's name or as a word (JSON escapes quotes in every other place). */
+const NOT_WELL = ['"error"', '"isError"', ASKS];
 
 /** What is done to a response on its way. All of it is optional, and what is not asked for costs nothing. */
 export interface Passing {
@@ -20,7 +22,7 @@ export interface Passing {
   asks?(message: unknown): unknown;
   /** Each event's id, as the client is to get it. */
   eventId?(id: string): string;
-  /** Once, when it is over; `last` is the last message, where it was small enough to look at. */
+  /** Once, when it is over; `last` is the last message, where it was small enough to look at, and says more than that all went well. */
   ended?(how: 'whole' | 'broken' | 'abandoned', status: number, last: unknown): void;
 }
 
@@ -188,7 +190,8 @@ export class PassedResponse implements ResponseReceiver {
 
   #last(): unknown {
     if (this.#whole.length === 0 || this.#size > LOOKED_AT) return undefined;
-    const all = Buffer.concat(this.#whole);
+    const all = this.#whole.length === 1 ? this.#whole[0]! : Buffer.concat(this.#whole);
+    if (this.#status < 400 && !NOT_WELL.some(words => all.includes(words))) return undefined;
     if (!this.#isStream) return parseJson(all.toString('utf8'));
     let last: unknown;
     new SseReader(({ data }) => {

@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { sql } from 'kysely';
 import { sha256 } from '../crypto.ts';
 import { AppError } from '../errors.ts';
+import { PACKAGE_FOLDER } from '../package-folder.ts';
 import type { Database } from './db.ts';
 
-const ROOT = fileURLToPath(new URL('../../../migrations/', import.meta.url));
+const ROOT = join(PACKAGE_FOLDER, 'migrations');
 /** Any constant: names our lock among a PostgreSQL server's advisory locks. */
 const LOCK = 0x5a11_9027;
 
@@ -65,12 +66,10 @@ function without(applied: readonly Applied[], files: readonly { name: string }[]
 }
 
 async function migrationFiles(dialect: Database['dialect']) {
-  const names = (await readdir(new URL(`${dialect}/`, `file://${ROOT}`)))
-    .filter(name => name.endsWith('.sql'))
-    .sort();
+  const names = (await readdir(join(ROOT, dialect))).filter(name => name.endsWith('.sql')).sort();
   return Promise.all(
     names.map(async name => {
-      const text = await readFile(`${ROOT}${dialect}/${name}`, 'utf8');
+      const text = await readFile(join(ROOT, dialect, name), 'utf8');
       return { name, text, checksum: sha256(text) };
     }),
   );
