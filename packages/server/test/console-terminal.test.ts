@@ -82,6 +82,7 @@ test('one click on the home page, and a person types into a shell and sees what 
   await page.getByRole('dialog').getByText('every program that runs in it').waitFor();
   await page.getByRole('button', { name: 'End the shell' }).click();
   await page.getByText('No terminal of yours is running.').waitFor();
+  assert.deepEqual(await faultsOf(page), []);
 });
 
 test('a line that is cut while a counter prints: nothing is lost, nothing shown twice, and it is the same shell', {

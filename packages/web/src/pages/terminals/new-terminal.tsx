@@ -51,12 +51,14 @@ export function NewTerminal({ upstreams, nameOf, onStarted }: Props) {
           }}
         >
           {act.error !== null && <Failure error={act.error} />}
-          <UpstreamList
-            upstreams={upstreams}
-            nameOf={nameOf}
-            busy={act.busy}
-            onStart={id => void start(id)}
-          />
+          <CourseLevel value="h3">
+            <UpstreamList
+              upstreams={upstreams}
+              nameOf={nameOf}
+              busy={act.busy}
+              onStart={id => void start(id)}
+            />
+          </CourseLevel>
         </Dialog>
       )}
     </>
@@ -71,31 +73,29 @@ export function UpstreamList(props: {
   onStart: (upstream: string) => void;
 }) {
   return (
-    <CourseLevel value="h3">
-      <Courses label="Where a terminal may run">
-        {props.upstreams.map(upstream => (
-          <Course
-            key={upstream.id}
-            title={props.nameOf(upstream.id)}
-            marks={
-              <>
-                {upstream.embedded && <Tag>On the gateway's machine</Tag>}
-                {upstream.recording && <Tag>Recorded</Tag>}
-              </>
-            }
-            actions={
-              <Button
-                look="solid"
-                busy={props.busy}
-                aria-label={`New terminal on ${props.nameOf(upstream.id)}`}
-                onClick={() => props.onStart(upstream.id)}
-              >
-                New terminal
-              </Button>
-            }
-          />
-        ))}
-      </Courses>
-    </CourseLevel>
+    <Courses label="Where a terminal may run">
+      {props.upstreams.map(upstream => (
+        <Course
+          key={upstream.id}
+          title={props.nameOf(upstream.id)}
+          marks={
+            <>
+              {upstream.embedded && <Tag>On the gateway's machine</Tag>}
+              {upstream.recording && <Tag>Recorded</Tag>}
+            </>
+          }
+          actions={
+            <Button
+              look="solid"
+              busy={props.busy}
+              aria-label={`New terminal on ${props.nameOf(upstream.id)}`}
+              onClick={() => props.onStart(upstream.id)}
+            >
+              New terminal
+            </Button>
+          }
+        />
+      ))}
+    </Courses>
   );
 }
