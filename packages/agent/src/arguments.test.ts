@@ -131,6 +131,8 @@ test('what cannot be is refused with what to do', async () => {
   );
   await refused([...gateway, '--path', '/x', '--', 'y'], /--path: means nothing for a program/);
   await refused(['--nonsense'], /--help/);
+  await refused(['--name', 'a', '--web', 'http://x'], /--gateway is missing/);
+  await refused(['login'], /--gateway is missing/);
 });
 
 test('a file names several gateways and servers; a key it does not know is refused', async t => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVER_NAME } from '@sallyport/protocol/hello.ts';
+import manifest from '../package.json' with { type: 'json' };
 import { gatewaysOf, parsedFile } from './config-file.ts';
 import { contextForgeFile, isContextForges, passedOver, wordsOf } from './contextforge.ts';
 import { refuseUnfit } from './fitting.ts';
@@ -41,6 +42,7 @@ const HELP = `sallyport-agent: brings a local server to a Sallyport gateway, fro
   --ca FILE          certificates of your own authority, PEM
   --health ADDRESS   answer GET /healthz on host:port
   --json             log JSON lines
+  --version
   --help
 
 The ContextForge client's flags, REVERSE_PROXY_GATEWAY, REVERSE_PROXY_TOKEN and its file (--config) are understood.`;
@@ -60,6 +62,7 @@ export async function readArguments(argv: readonly string[], env: NodeJS.Process
   const isLogin = argv[0] === 'login';
   const { values, positionals } = parse(isLogin ? argv.slice(1) : argv);
   if (values.help) return { text: HELP };
+  if (values.version) return { text: manifest.version };
   if (isLogin) {
     const gateway = urlOf('--gateway', values.gateway ?? env['SALLYPORT_GATEWAY']);
     checkGateway(gateway);
@@ -108,6 +111,7 @@ function parse(argv: readonly string[]) {
         health: text,
         config: text,
         json: flag,
+        version: flag,
         help: { type: 'boolean', short: 'h' },
         // ContextForge's; its way of coming back is not ours to set.
         'local-stdio': text,

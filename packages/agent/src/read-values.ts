@@ -6,6 +6,7 @@ import { SettingsError } from './settings.ts';
 
 /** A ContextForge client's address of a gateway (`wss://…/reverse-proxy/ws`) is the gateway's own, too. @throws SettingsError */
 export function urlOf(what: string, text: unknown): URL {
+  if (text === undefined) throw new SettingsError(`${what} is missing; --help says what there is`);
   const plain = String(text ?? '')
     .replace(/^ws/, 'http')
     .replace(/\/(v1\/)?reverse-proxy(\/ws)?\/?$/, '');

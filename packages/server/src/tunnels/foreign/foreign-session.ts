@@ -21,6 +21,8 @@ const SECOND_BYTES = 1024 * 1024;
 const UNSENT_BYTES = 4 * 1024 * 1024;
 /** Requests of the HTTP side that wait for their replies. */
 const MOST_ASKED = 1_000;
+/** A second generation agent beats every 2 s while its server is well; one that is silent for so long has lost it, milliseconds. */
+const UNWELL = 90_000;
 /** What of a second generation's handshake may take, milliseconds. */
 const HANDSHAKE = 15_000;
 /** The id of our own `initialize` toward one; never `init-` or `health_check_`, which are the agents' own. */
@@ -58,6 +60,9 @@ export class ForeignSession implements Peer {
   #reason: string | null = null;
   #beatAt = Number.NEGATIVE_INFINITY;
   #count = 0;
+  #spokeAt = 0;
+  #watched = false;
+  readonly #over = new AbortController();
   /** Of the second generation, as its register showed. */
   #second = false;
   #shakenHands: ((reply: Json) => void) | null = null;
@@ -170,6 +175,7 @@ export class ForeignSession implements Peer {
 
   #frame(text: string): void {
     this.lastActivity = this.#runtime.now();
+    this.#spokeAt = this.#runtime.monotonic();
     this.bytes += text.length;
     if (this.#second && Buffer.byteLength(text) > SECOND_BYTES) {
       this.#end('a frame is larger than 1 MiB', 1009);
@@ -203,6 +209,7 @@ export class ForeignSession implements Peer {
   /** A client of the first generation answers every heartbeat: an echo is not answered, or it would never end. */
   #heartbeat(): void {
     const now = this.#runtime.monotonic();
+    if (this.#second && !this.#watched) void this.#watch().catch(() => {});
     if (now - this.#beatAt < ECHO) return;
     this.#beatAt = now;
     this.#down({
@@ -210,6 +217,16 @@ export class ForeignSession implements Peer {
       sessionId: this.id,
       timestamp: new Date(this.#runtime.now()).toISOString(),
     });
+  }
+
+  /** It answers pings for as long as it runs itself. */
+  async #watch(): Promise<void> {
+    this.#watched = true;
+    for (;;) {
+      const left = this.#spokeAt + UNWELL - this.#runtime.monotonic();
+      if (left <= 0) return this.#end('its agent said nothing of its server for 90 s', 1001);
+      await this.#runtime.sleep(left, this.#over.signal);
+    }
   }
 
   /** The second generation sends no session id of its own; it waits until the gateway has spoken with its server. */
@@ -324,6 +341,7 @@ export class ForeignSession implements Peer {
     if (this.#reason !== null) return;
     this.#reason = reason;
     this.#stopHeartbeat();
+    this.#over.abort();
     this.#line?.events.closed(tunnelLost(this.#line.tunnel, reason));
     this.#line = null;
     for (const id of this.#asked.keys())
