@@ -140,6 +140,7 @@ export function joinMcp(deps: JoinMcpDeps) {
   const held = createHeldSessions({
     ...deps,
     sessionIds,
+    hasOwn: upstream => isolationOf(upstream) === 'session',
     hold: (visit, ...rest) => (visit.upstream === JOINED ? joined.hold : hold)(visit, ...rest),
   });
   const states = createRequestStates(deps);

@@ -140,24 +140,32 @@ test('the same ids and progress tokens at once in one process are not crossed', 
   );
 });
 
-test('a program that dies ends what was in flight with an error, and the next session has a new one', async t => {
+test('a program that dies ends what was in flight with an error, and its sessions go on with a new one', async t => {
   const { gateway, path } = await behindTunnel(t, 'shared');
-  const first = await legacyClient(t, gateway, path);
-  await assert.rejects(first.client.callTool({ name: 'die', arguments: {} }));
-  await until(async () => {
-    const gone = await post(
-      gateway,
-      path,
-      { jsonrpc: '2.0', id: 5, method: 'ping' },
-      { 'mcp-session-id': first.transport.sessionId! },
-    );
-    return gone.status === 404;
-  });
-  await until(async () => {
-    const second = await legacyClient(t, gateway, path).catch(() => null);
-    return (
-      second !== null &&
-      words(await second.client.callTool({ name: 'echo', arguments: { text: 'again' } })) === 'again'
-    );
-  });
+  const { client } = await legacyClient(t, gateway, path);
+  const other = await legacyClient(t, gateway, path);
+  await assert.rejects(client.callTool({ name: 'die', arguments: {} }), /program/);
+  const echoed = async (one: typeof client) =>
+    words(await one.callTool({ name: 'echo', arguments: { text: 'again' } }));
+  assert.deepEqual(await Promise.all([client, other.client].map(echoed)), ['again', 'again']);
+});
+
+test('where each session has a program of its own, it is over with it, and so is one that its client has ended', async t => {
+  const { gateway, path } = await behindTunnel(t, 'session');
+  const ping = ({ transport }: Awaited<ReturnType<typeof legacyClient>>, at: string) =>
+    post(gateway, at, { jsonrpc: '2.0', id: 5, method: 'ping' }, { 'mcp-session-id': transport.sessionId! });
+  const own = await legacyClient(t, gateway, path);
+  await assert.rejects(own.client.callTool({ name: 'die', arguments: {} }));
+  await until(async () => (await ping(own, path)).status === 404);
+
+  const joined = await legacyClient(t, gateway, '/mcp');
+  assert.equal((await ping(joined, '/mcp')).status, 200);
+  const headers = {
+    authorization: `Bearer ${await gateway.keyOf('alice')}`,
+    'mcp-session-id': joined.transport.sessionId!,
+  };
+  const ended = await fetch(`${gateway.url}/mcp`, { method: 'DELETE', headers });
+  assert.equal(ended.status, 200);
+  const gone = await ping(joined, '/mcp');
+  assert.deepEqual([gone.status, gone.json.error.code], [404, -32001]);
 });

@@ -32,6 +32,8 @@ import { traced } from './trace-meta.ts';
 const PATIENCE = 10 * 60_000;
 /** Streams whose last events are kept. */
 const MOST_LOGS = 64;
+/** The session's own stream, of this life of it or of one before. */
+const OWN = /^(?:[0-9a-f]{8}\.)?0$/;
 
 type Answered = { result: Params } | { error: RpcError };
 
@@ -43,6 +45,8 @@ export class HeldSession {
   /** Everything goes on one stream (HTTP+SSE). */
   readonly #single: boolean;
   #capabilities: Params = {};
+  /** Begins the names of its streams: an event of a life before is none of this one's. */
+  readonly #life: string;
   readonly #own: EventLog;
   readonly #logs = new Map<string, EventLog>();
   readonly #calls = new PassingMap<Id, (reason: string) => void>();
@@ -51,12 +55,19 @@ export class HeldSession {
   #next = 1;
   usedAt = 0;
 
-  constructor(ticket: SessionTicket, credentialId: string, single: boolean, runtime: Pick<Runtime, 'sleep'>) {
+  /** @param kind.life of a session that is taken up again: eight hexadecimal digits and a dot; else empty */
+  constructor(
+    ticket: SessionTicket,
+    credentialId: string,
+    kind: { readonly single: boolean; readonly life: string },
+    runtime: Pick<Runtime, 'sleep'>,
+  ) {
     this.#runtime = runtime;
     this.ticket = ticket;
     this.credentialId = credentialId;
-    this.#single = single;
-    this.#own = this.#log('0');
+    this.#single = kind.single;
+    this.#life = kind.life;
+    this.#own = this.#eventLog('0');
   }
 
   get busy(): boolean {
@@ -98,9 +109,10 @@ export class HeldSession {
       return;
     }
     const [name = '', n = ''] = openEventId(this.ticket, last).split('-');
-    const log = name === '0' ? this.#own : this.#logs.get(name);
-    if (log === undefined) throw noSession();
-    log.follow(visit.answer(), Number(n));
+    const log = name === this.#own.name ? this.#own : this.#logs.get(name);
+    if (log !== undefined) log.follow(visit.answer(), Number(n));
+    else if (OWN.test(name)) this.#own.follow(visit.answer(), 0);
+    else throw noSession();
   }
 
   end(why: string): void {
@@ -195,10 +207,13 @@ export class HeldSession {
     } else if (message.method !== 'notifications/initialized') this.#back!.notify(message);
   }
 
+  #eventLog(name: string): EventLog {
+    return new EventLog(`${this.#life}${name}`, id => signEventId(this.ticket, id));
+  }
+
   #log(name: string): EventLog {
-    const log = new EventLog(name, id => signEventId(this.ticket, id));
-    if (name === '0') return log;
-    this.#logs.set(name, log);
+    const log = this.#eventLog(name);
+    this.#logs.set(log.name, log);
     for (const [old, { ended }] of this.#logs) {
       if (this.#logs.size <= MOST_LOGS) break;
       if (ended) this.#logs.delete(old);

@@ -138,18 +138,15 @@ export function createMcp(deps: McpDeps): Mcp {
   ): Promise<void> {
     if (typeof sealed !== 'string') throw methodNotAllowed('POST');
     const ticket = sessionIds.open(sealed, visit.principal, visit.upstream);
-    if (ticket.kind === 'held') {
-      inHeld(visit, ticket, messages);
-      return;
-    }
+    if (ticket.kind === 'held') return inHeld(visit, ticket, messages);
     passLegacy(passage(visit, messages, body, begin(visit, messages)), ticket, sealed);
   }
 
-  function inHeld(visit: Visit, ticket: SessionTicket, messages: readonly Message[]): void {
+  async function inHeld(visit: Visit, ticket: SessionTicket, messages: readonly Message[]): Promise<void> {
     const [message, second] = messages;
     if (second !== undefined) throw notOneMessage();
-    if (message !== undefined) deps.held.post(visit, ticket, message, begin(visit, messages));
-    else if (visit.call.req.method === 'GET') deps.held.get(visit, ticket);
+    if (message !== undefined) await deps.held.post(visit, ticket, message, begin(visit, messages));
+    else if (visit.call.req.method === 'GET') await deps.held.get(visit, ticket);
     else deps.held.end(visit, ticket);
   }
 

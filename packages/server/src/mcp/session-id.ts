@@ -4,7 +4,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Sealer } from '../terms/sealer.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import { isObject, parseJson } from './json-rpc.ts';
+import { isObject, type Params, parseJson } from './json-rpc.ts';
 import { noSession } from './refusal.ts';
 
 /** What the id of a legacy session stands for. It is all in the id: any replica can open it. */
@@ -17,6 +17,16 @@ export interface SessionTicket {
   readonly id: string | null;
   /** Signs the ids of this session's events. */
   readonly eventKey: string;
+  /** Of a session of ours that is nothing but this: it can be taken up again where it is not. */
+  readonly said?: Said;
+  /** Epoch milliseconds. */
+  readonly begunAt?: number;
+}
+
+/** What a client said of itself when it began. */
+export interface Said {
+  readonly capabilities: Params;
+  readonly clientInfo: { readonly name: string; readonly version: string };
 }
 
 /** Sealed strings that clients carry for us, each with a purpose of its own so that none can stand in for another. */
@@ -25,7 +35,13 @@ const REMEMBERED = 10 * 60_000;
 const SIGNATURE = 16;
 
 export interface SessionIds {
-  mint(principal: Principal, upstream: Upstream, kind: SessionTicket['kind'], id: string | null): string;
+  mint(
+    principal: Principal,
+    upstream: Upstream,
+    kind: SessionTicket['kind'],
+    id: string | null,
+    said?: Said | null,
+  ): string;
   /** @throws Refusal 404: it is not one of ours, or another principal's, or another upstream's */
   open(sealed: string, principal: Principal, upstream: Upstream): SessionTicket;
 }
@@ -53,9 +69,15 @@ export function createSessionIds(deps: {
   }
 
   return {
-    mint(principal, upstream, kind, id) {
-      const eventKey = runtime.random(16).toString('base64url');
-      const ticket: SessionTicket = { userId: principal.userId, upstreamId: upstream.id, kind, id, eventKey };
+    mint(principal, upstream, kind, id, said = null) {
+      const ticket: SessionTicket = {
+        userId: principal.userId,
+        upstreamId: upstream.id,
+        kind,
+        id,
+        eventKey: runtime.random(16).toString('base64url'),
+        ...(said !== null && { said, begunAt: runtime.now() }),
+      };
       return sealer.seal(JSON.stringify(ticket), PLACE);
     },
     open(sealed, principal, upstream) {
