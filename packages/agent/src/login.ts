@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@sallyport/protocol/heartbeat.ts';
@@ -54,6 +54,8 @@ export async function login(
         const file = homed(settings.keyFile);
         await mkdir(dirname(file), { recursive: true, mode: 0o700 });
         await writeFile(file, `${key}\n`, { mode: 0o600 });
+        // One that was there keeps what it had.
+        await chmod(file, 0o600);
         deps.say(`The key is in ${file}`);
         return;
       }

@@ -171,11 +171,19 @@ test('a second generation agent hears of its registration when its server has an
     [asked.type, asked.payload.method, asked.payload.params.protocolVersion],
     ['request', 'initialize', '2024-11-05'],
   );
-  up({ type: 'response', payload: { jsonrpc: '2.0', id: asked.payload.id, result: {} } });
-  assert.equal(
-    ((await next()) as { payload: { method: string } }).payload.method,
-    'notifications/initialized',
-  );
+  const result = {
+    protocolVersion: '2024-11-05',
+    capabilities: { tools: {}, resources: {} },
+    serverInfo: {},
+  };
+  up({ type: 'response', payload: { jsonrpc: '2.0', id: asked.payload.id, result } });
+  const said = async () => ((await next()) as { payload: { method: string; id: string } }).payload;
+  assert.equal((await said()).method, 'notifications/initialized');
+  for (const list of ['tools', 'resources']) {
+    const { method, id } = await said();
+    assert.equal(method, `${list}/list`);
+    up({ type: 'response', payload: { jsonrpc: '2.0', id, result: { [list]: [] } } });
+  }
   assert.deepEqual([(await next())['type'], 'success'], ['register_complete', 'success']);
   up({ type: 'register', server: { name: 'two' } });
   assert.equal((await next())['type'], 'error');

@@ -1,3 +1,6 @@
+/**
+ * More than 300 lines: what a session is apart from its frames is in foreign-agents.ts, frames.ts and session-log.ts; the frames share its state.
+ */
 import { startHeartbeat } from '@sallyport/protocol/heartbeat.ts';
 import { DEAD_AFTER } from '@sallyport/protocol/limits.ts';
 import type { ByeCode } from '@sallyport/protocol/notice.ts';
@@ -25,8 +28,10 @@ const MOST_ASKED = 1_000;
 const UNWELL = 90_000;
 /** What of a second generation's handshake may take, milliseconds. */
 const HANDSHAKE = 15_000;
-/** The id of our own `initialize` toward one; never `init-` or `health_check_`, which are the agents' own. */
-const HANDSHAKE_ID = 'sallyport-initialize';
+/** Begins the ids of our own requests toward one; never `init-` or `health_check_`, which are the agents' own. */
+const HANDSHAKE_ID = 'sallyport-';
+/** What a server may have that it lists. */
+const LISTED = ['tools', 'prompts', 'resources'];
 const LEGACY = '2024-11-05';
 
 /** What an agent says its server is. */
@@ -65,7 +70,8 @@ export class ForeignSession implements Peer {
   readonly #over = new AbortController();
   /** Of the second generation, as its register showed. */
   #second = false;
-  #shakenHands: ((reply: Json) => void) | null = null;
+  /** What of the handshake waits for its reply. */
+  readonly #shaking = new Map<string, (reply: Json) => void>();
 
   /** @param deps.registered makes it known; resolves with why it may not be, or null */
   constructor(
@@ -261,12 +267,35 @@ export class ForeignSession implements Peer {
     if (!first) await this.#shakeHands();
   }
 
+  /** initialize, then the lists: a server that answers those is one. */
   async #shakeHands(): Promise<void> {
-    const reply = new Promise<Json>(resolve => (this.#shakenHands = resolve));
-    const capabilities = {};
     const clientInfo = { name: 'sallyport', version: '1' };
-    const params = { protocolVersion: LEGACY, capabilities, clientInfo };
-    this.#send(JSON.stringify({ jsonrpc: '2.0', id: HANDSHAKE_ID, method: 'initialize', params }));
+    const params = { protocolVersion: LEGACY, capabilities: {}, clientInfo };
+    const initialized = await this.#shake('initialize', params);
+    const result = initialized?.['result'];
+    if (this.over) return;
+    if (!isObject(result)) return this.#refuse('The server did not answer initialize.');
+    this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
+    const capabilities = isObject(result['capabilities']) ? result['capabilities'] : {};
+    for (const list of LISTED) {
+      if (!isObject(capabilities[list])) continue;
+      const listed = await this.#shake(`${list}/list`, {});
+      if (this.over) return;
+      if (listed === null) return this.#refuse(`The server did not answer ${list}/list.`);
+    }
+    this.#down({ type: 'register_complete', sessionId: this.id, status: 'success' });
+  }
+
+  #refuse(message: string): void {
+    this.#down({ type: 'register_complete', sessionId: this.id, status: 'error', message });
+    this.#end(message, 1008);
+  }
+
+  /** @returns its reply; null when none came in time, or the session is over */
+  async #shake(method: string, params: Json): Promise<Json | null> {
+    const id = `${HANDSHAKE_ID}${method}`;
+    const reply = new Promise<Json>(resolve => this.#shaking.set(id, resolve));
+    this.#send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
     const enough = new AbortController();
     const late = this.#runtime.sleep(HANDSHAKE, enough.signal).then(
       () => null,
@@ -274,15 +303,8 @@ export class ForeignSession implements Peer {
     );
     const answer = await Promise.race([reply, late, this.ended.then(() => null)]);
     enough.abort();
-    if (this.over) return;
-    if (answer === null || answer['error'] !== undefined) {
-      const message = 'The server did not answer initialize.';
-      this.#down({ type: 'register_complete', sessionId: this.id, status: 'error', message });
-      this.#end(message, 1008);
-      return;
-    }
-    this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
-    this.#down({ type: 'register_complete', sessionId: this.id, status: 'success' });
+    this.#shaking.delete(id);
+    return answer;
   }
 
   #message(payload: Json): void {
@@ -291,8 +313,8 @@ export class ForeignSession implements Peer {
     if (kindOf(payload) === 'response' && typeof id === 'string') {
       // Of the initialize that the client sends its server by itself.
       if (id.startsWith('init-') || id.startsWith('health_check_')) return;
-      if (id === HANDSHAKE_ID) {
-        this.#shakenHands?.(payload);
+      if (id.startsWith(HANDSHAKE_ID)) {
+        this.#shaking.get(id)?.(payload);
         return;
       }
       const asked = this.#asked.get(id);
