@@ -39,6 +39,17 @@ async function inviteFio(page: Page): Promise<void> {
   await page.getByText('fio@partner.example').waitFor();
 }
 
+/** What an agent that wants to be let in shows its user. */
+async function agentAsks(page: Page): Promise<void> {
+  const begun = await page.request.post(`${gateway.url}/api/v1/agent-logins`, {
+    data: { name: 'agent on lab-machine' },
+  });
+  const { user_code } = (await begun.json()) as { user_code: string };
+  await page.getByLabel('The code').fill(user_code);
+  await press('Continue')(page);
+  await page.getByRole('button', { name: 'Let it in' }).waitFor();
+}
+
 /** A tool's form, filled in, and its answer. */
 async function callSum(page: Page): Promise<void> {
   const tool = page
@@ -93,6 +104,7 @@ const SHOTS: Shot[] = [
   { name: 'new-key', path: '/account', prepare: press('Make a key') },
   { name: 'tunnels', path: '/tunnels' },
   { name: 'connect-tunnel', path: '/tunnels', prepare: press('Connect a server') },
+  { name: 'agent-login', path: '/agent-login', prepare: agentAsks },
   { name: 'tools', path: '/tools/ada/everything', prepare: callSum },
   { name: 'users', path: '/admin/users' },
   { name: 'remove-user', path: '/admin/users', prepare: press('Remove Bo Lindqvist') },

@@ -85,6 +85,10 @@ test('every line that a request logs names it, also on a connection that another
   };
   assert.equal((await get('/u/up/x', { 'x-request-id': 'is-refused' })).status, 401);
   assert.equal((await get('/u/dead/x', { 'x-request-id': 'finds-nobody' })).status, 502);
+  assert.ok(
+    lines().every(line => typeof line['time'] === 'number'),
+    'one kind of time in the whole log',
+  );
   const told = lines().map(line => [line['msg'], line['requestId']]);
   assert.deepEqual(told, [
     ['no newer token after a refusal', 'is-refused'],

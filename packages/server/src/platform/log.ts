@@ -34,7 +34,6 @@ export function createLog(options: LogOptions): Logger {
   const settings = {
     level: options.level,
     base: undefined,
-    timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths, censor: '[redacted]' },
     mixin: () => {
       const requestId = servedRequest();

@@ -3,6 +3,7 @@ import { api } from '../../api/client.ts';
 import type { AgentLogin } from '../../api/types.ts';
 import { Button } from '../../design/button.tsx';
 import { TextField } from '../../design/field.tsx';
+import { Failure } from '../../design/state.tsx';
 import { Moment } from '../../design/time.tsx';
 import { useAct } from '../../live/act.ts';
 import { Page } from '../../shell/page.tsx';
@@ -52,15 +53,17 @@ export function AgentLoginPage() {
             key. Say yes only when you started it yourself just now. The code ends{' '}
             <Moment at={found.expires_at} />.
           </p>
-          <Button look="solid" busy={act.busy} onClick={() => say(true)}>
-            Let it in
-          </Button>{' '}
-          <Button busy={act.busy} onClick={() => say(false)}>
-            Turn it away
-          </Button>
+          <div className="page-actions">
+            <Button look="solid" busy={act.busy} onClick={() => say(true)}>
+              Let it in
+            </Button>
+            <Button busy={act.busy} onClick={() => say(false)}>
+              Turn it away
+            </Button>
+          </div>
         </>
       )}
-      {act.error !== null && <p role="alert">{act.error.message}</p>}
+      {act.error !== null && <Failure error={act.error} />}
     </Page>
   );
 }

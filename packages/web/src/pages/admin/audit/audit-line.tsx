@@ -3,6 +3,10 @@ import { Facts } from '../../../design/course.tsx';
 import { Stamp } from '../../../design/time.tsx';
 import './audit.css';
 
+/** Who may run commands where the gateway runs is nobody of its users. */
+const whoDid = ({ user_label, user_id, credential_id }: AuditEntry): string =>
+  user_label ?? user_id ?? (credential_id === 'command-line' ? 'at the command line' : 'nobody known');
+
 /** One entry: a line that opens to the rest of what is known. */
 export function AuditLine({ entry }: { entry: AuditEntry }) {
   const refused = /refused|failed|denied/.test(entry.action);
@@ -12,7 +16,7 @@ export function AuditLine({ entry }: { entry: AuditEntry }) {
         <summary>
           <Stamp at={entry.at} />
           <strong className={refused ? 'audit-action refused' : 'audit-action'}>{entry.action}</strong>
-          <span>{entry.user_label ?? entry.user_id ?? 'nobody known'}</span>
+          <span>{whoDid(entry)}</span>
           <span className="audit-target">{entry.target ?? ''}</span>
         </summary>
         <div className="audit-rest">
