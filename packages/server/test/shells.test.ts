@@ -8,6 +8,7 @@ import { running } from '../../shells/test/sleepers.ts';
 import { callerWith, keyOf } from './fixtures/admin.ts';
 import { eventually } from './fixtures/data-plane.ts';
 import { startGateway } from './fixtures/gateway.ts';
+import { misspelt, statusOf } from './fixtures/misspelt.ts';
 import { TerminalClient } from './fixtures/terminal-client.ts';
 
 const SECRET = 'a-secret-of-the-gateway-0123456789abcdef';
@@ -89,6 +90,39 @@ test('a shell of the gateway’s own: typed into, resized, left, come back to, a
   await eventually(() => again.closed !== null);
   assert.equal(again.closed!.code, 1000);
   assert.equal((await alice.call('GET', theirs)).status, 404);
+});
+
+test('no spelling of a path leads to another’s shell, over HTTP or WebSocket', async () => {
+  const { gateway, alice } = shared;
+  const { id, client } = await alice.open();
+  const me = (await alice.call('GET', '/api/v1/me')).body.user.id as string;
+  const headers = { authorization: `Bearer ${bob.key}`, 'x-user-id': me };
+  for (const path of [...misspelt(id), `api/terminals/${id}`, `api/terminals/${id}?user_id=${me}`]) {
+    for (const method of ['GET', 'DELETE']) {
+      const status = await statusOf(gateway.url, method, `/terminals/shell/${path}`, headers);
+      assert.ok(status === 404 || status === 400, `${method} ${path}: ${status}`);
+    }
+    const { code } = await new TerminalClient(gateway.url, {
+      headers,
+      path: `/terminals/shell/${path}`,
+    }).end();
+    assert.ok(code === 4004 || code === 400, `${path} ${code}`);
+  }
+  const list = await callerWith(gateway, headers)('GET', `/terminals/shell/files/list?user_id=${me}`);
+  assert.ok(!JSON.stringify(list.body).includes(me), 'nor to another’s home');
+  client.type('echo unt""ouched\n');
+  await client.shows('untouched');
+  client.drop();
+});
+
+test('models find their tools described, and the console of Open WebUI what it asks for', async () => {
+  const { alice } = shared;
+  const { body } = await alice.call('GET', '/terminals/shell/openapi.json');
+  assert.equal(body.paths['/execute'].post.operationId, 'run_command');
+  assert.equal((await alice.call('GET', '/terminals/shell/api/config')).body.features.terminal, true);
+  await alice.call('POST', '/terminals/shell/files/write', { path: 'packed/note', content: 'mine' });
+  const { text } = await alice.call('POST', '/terminals/shell/files/archive', { paths: ['packed'] });
+  assert.match(text, /^PK/);
 });
 
 test(`${PRINTED / 1e6} MB printed at full speed reach the client whole`, async () => {

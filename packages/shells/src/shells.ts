@@ -8,6 +8,7 @@ import { createCommands } from './commands.ts';
 import { createDirectories } from './directories.ts';
 import { createFileServers } from './file-servers.ts';
 import { createLauncher } from './launcher.ts';
+import { OPENAPI } from './openapi.ts';
 import { connectionPair } from './pair.ts';
 import type { Clock, ShellSettings } from './settings.ts';
 import { callTerminals } from './terminal-calls.ts';
@@ -39,6 +40,7 @@ export function createShells(deps: { settings: ShellSettings; key: string | null
     const path = req.url!.split('?', 1)[0]!;
     if (path === '/health') return { status: 'ok' };
     if (path === '/api/config') return CONFIG;
+    if (path === '/openapi.json') return OPENAPI;
     const caller = callerOf(req, key);
     const terminal = TERMINAL.exec(path);
     if (terminal !== null) return callTerminals({ terminals, directories }, req, caller, terminal[1] ?? null);

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { house, saidIn } from './house.ts';
+import { crc32, inflateRawSync } from 'node:zlib';
+import { OPENAPI } from '../src/openapi.ts';
+import { type Answer, house, saidIn } from './house.ts';
 
 test('a command is run: at once, in the background, with input, and stopped', async t => {
   const { call } = house(t);
@@ -96,6 +98,108 @@ test('files are written, read, changed, found, moved and deleted, each user’s 
   assert.deepEqual(names, ['b.txt', 'moved.bin']);
   assert.equal((await call('DELETE', '/files/delete?path=.')).status, 400);
   assert.equal(readdirSync(homes).length, 2);
+});
+
+test('files and directories are found by parts of their names, and by what stands in them', async t => {
+  const { call } = house(t);
+  const write = (path: string, content: string) => call('POST', '/files/write', { body: { path, content } });
+  await write('plan.md', 'one\nthe Needle is here\n');
+  await write('plans/plan.md.bak', '');
+  await write('plans/other.txt', 'needle, needle\n');
+  await write('.hidden/plan.md', 'needle');
+  const names = async (path: string) =>
+    (await call('GET', path)).json.results.map((one: { path: string }) =>
+      one.path.split('/user-')[1]!.slice(33),
+    );
+  assert.deepEqual(await names('/files/search?query=PLAN.md'), ['plan.md', 'plans/plan.md.bak']);
+  assert.deepEqual(await names('/files/search?query=plan&type=directory'), ['plans']);
+  assert.deepEqual(await names('/files/search?query=plan.md&show_hidden=true&limit=2'), [
+    'plan.md',
+    '.hidden/plan.md',
+  ]);
+  const { json } = await call('GET', '/files/matches?query=needle');
+  assert.deepEqual(
+    json.results.map((one: Record<string, unknown>) => [one['relative_path'], one['content_matches']]),
+    [
+      ['plan.md', [{ line: 2, column: 5, text: 'the Needle is here' }]],
+      ['plans/other.txt', [{ line: 1, column: 1, text: 'needle, needle' }]],
+    ],
+  );
+  const page = (offset: number) => call('GET', `/files/matches?query=plan&limit=2&offset=${offset}`);
+  assert.deepEqual([(await page(0)).json.next_offset, (await page(2)).json.next_offset], [2, null]);
+  assert.equal((await page(2)).json.results.length, 2);
+  assert.equal((await call('GET', '/files/matches?query=%20')).status, 400);
+  assert.equal((await call('GET', '/files/search?query=x&path=plan.md')).status, 404);
+});
+
+test('files and directories come as one archive', async t => {
+  const { call, homes } = house(t);
+  const { json: cwd } = await call('GET', '/files/cwd');
+  const large = 'x'.repeat(300_000);
+  for (const [path, content] of [
+    ['site/ä.txt', 'umlaut'],
+    ['site/deep/empty', ''],
+    ['site/large', large],
+    ['note', 'mine'],
+    ['other/note', 'theirs'],
+  ])
+    await call('POST', '/files/write', { body: { path, content } });
+  writeFileSync(join(homes, 'secret'), 'the key');
+  symlinkSync(join(homes, 'secret'), join(cwd.home, 'site/link'));
+  const archive = (paths: unknown) => call('POST', '/files/archive', { body: { paths } });
+
+  const one = await archive(['site']);
+  assert.equal(one.headers['content-disposition'], 'attachment; filename="site.zip"');
+  assert.deepEqual(unpacked(one.bytes), {
+    'site/deep/empty': '',
+    'site/large': large,
+    'site/ä.txt': 'umlaut',
+  });
+  const two = await archive(['note', 'other/note']);
+  assert.deepEqual(unpacked(two.bytes), { note: 'mine', 'note (2)': 'theirs' });
+  assert.equal((await archive(['nothing'])).status, 404);
+  assert.equal((await archive([])).status, 400);
+  assert.equal((await archive('note')).status, 400);
+});
+
+/** As a reader of archives goes: from the end to the directory, and from there to each file. */
+function unpacked(bytes: Buffer): Record<string, string> {
+  const end = bytes.length - 22;
+  assert.equal(bytes.readUInt32LE(end), 0x06054b50);
+  const files: Record<string, string> = {};
+  let at = bytes.readUInt32LE(end + 16);
+  for (let n = bytes.readUInt16LE(end + 10); n > 0; n--) {
+    const [sum, packed, size] = [16, 20, 24].map(offset => bytes.readUInt32LE(at + offset));
+    const named = bytes.readUInt16LE(at + 28);
+    const begins = bytes.readUInt32LE(at + 42) + 30 + named;
+    const content = inflateRawSync(bytes.subarray(begins, begins + packed!));
+    assert.deepEqual([crc32(content), content.length], [sum, size]);
+    files[bytes.toString('utf8', at + 46, at + 46 + named)] = content.toString();
+    at += 46 + named;
+  }
+  assert.equal(at, end);
+  return Object.fromEntries(Object.entries(files).sort());
+}
+
+test('every tool that the description offers is there, by the names that models know', async t => {
+  const { call } = house(t);
+  const { json } = await call('GET', '/openapi.json');
+  assert.deepEqual(json, JSON.parse(JSON.stringify(OPENAPI)));
+  const names: string[] = [];
+  for (const [path, methods] of Object.entries(json.paths as Record<string, Record<string, Answer>>))
+    for (const [method, { operationId }] of Object.entries(methods)) {
+      names.push(operationId);
+      const body = method === 'post' ? {} : undefined;
+      const { status, text } = await call(method.toUpperCase(), path.replace('{process_id}', 'none'), {
+        body,
+      });
+      assert.ok(
+        status === 200 || status === 422 || text === '{"detail":"Process not found"}',
+        `${path} ${text}`,
+      );
+    }
+  for (const name of ['run_command', 'get_process_status', 'read_file', 'write_file', 'grep_search'])
+    assert.ok(names.includes(name), name);
 });
 
 test('file calls go where the user’s account may go, and no further', async t => {

@@ -32,7 +32,13 @@ export interface House {
     method: string,
     path: string,
     more?: { body?: unknown; user?: string; headers?: Record<string, string> },
-  ): Promise<{ status: number; headers: IncomingMessage['headers']; text: string; json: Answer }>;
+  ): Promise<{
+    status: number;
+    headers: IncomingMessage['headers'];
+    bytes: Buffer;
+    text: string;
+    json: Answer;
+  }>;
   /** Makes a terminal and attaches to it. */
   open(user?: string, size?: { cols: number; rows: number }): Promise<Attached>;
   attach(id: string, user?: string, key?: string): Attached;
@@ -75,15 +81,15 @@ export function house(t: TestContext, more: Partial<ShellSettings> = {}): House 
       });
       req.end(raw);
       const [res] = (await once(req, 'response')) as [IncomingMessage];
-      let text = '';
-      for await (const chunk of res.setEncoding('utf8')) text += chunk;
+      const bytes = Buffer.concat(await Array.fromAsync(res as AsyncIterable<Buffer>));
+      const text = bytes.toString('utf8');
       let json: unknown = null;
       try {
         json = JSON.parse(text);
       } catch {
         // No JSON.
       }
-      return { status: res.statusCode!, headers: res.headers, text, json };
+      return { status: res.statusCode!, headers: res.headers, bytes, text, json };
     },
     async open(user = 'alice', size) {
       const made = await house.call('POST', '/api/terminals', { user, body: size });

@@ -64,6 +64,7 @@ export function targetOf(rest: string): Target {
   if (match !== null) {
     const [, segment, tail = ''] = match;
     if (segment === undefined) return { what: 'terminals' };
+    if (isShellOfUser(segment, tail)) return { what: 'other', path: rest };
     return { what: 'terminal', id: terminalId(segment), tail };
   }
   const plain = decoded(rest).replace(/;[^/]*/g, '');
@@ -72,6 +73,13 @@ export function targetOf(rest: string): Target {
   if (LIKE_POLICY.test(plain)) throw noSuchTerminal();
   return { what: 'other', path: rest };
 }
+
+/**
+ * What an agent reads of its user's shell, and types into it (open-terminal since 0.13): no terminal's path, since the server finds the shell by our
+ * word for the user and by the session.
+ */
+const isShellOfUser = (segment: string, tail: string): boolean =>
+  segment === 'user' && (tail === '/output' || tail === '/input');
 
 /** @throws AppError `not_found` for what is no terminal's id */
 export function terminalId(segment: string): string {

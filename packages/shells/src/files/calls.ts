@@ -1,10 +1,13 @@
-import { cp, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, cp, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { basename, dirname, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Query, Refused, readBody, readJson, textIn } from '../answers.ts';
 import { CWD_HEADER } from '../directories.ts';
+import { sendArchive } from './archive.ts';
 import { edited } from './edit.ts';
+import { matchFiles, searchFiles } from './find.ts';
 import { Place } from './path.ts';
 import { globSearch, grepSearch } from './search.ts';
 
@@ -70,7 +73,11 @@ const CALLS: Readonly<Record<string, (call: Call) => Promise<unknown>>> = {
     if (!(await isDirectory(dir))) throw new Refused(404, 'Directory not found');
     const names = (await readdir(dir)).sort();
     const entries = await Promise.all(names.map(name => entryOf(dir, name)));
-    return { dir, entries: entries.filter(entry => entry !== null) };
+    const writable = await access(dir, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    return { dir, writable, entries: entries.filter(entry => entry !== null) };
   },
 
   async 'GET /files/read'({ query, res, place }) {
@@ -167,8 +174,11 @@ const CALLS: Readonly<Record<string, (call: Call) => Promise<unknown>>> = {
     return { path, size: file.size };
   },
 
+  'POST /files/archive': ({ req, res, place }) => sendArchive(req, res, place),
   'GET /files/grep': ({ query, place }) => grepSearch(query, place),
   'GET /files/glob': ({ query, place }) => globSearch(query, place),
+  'GET /files/search': ({ query, place }) => searchFiles(query, place),
+  'GET /files/matches': ({ query, place }) => matchFiles(query, place),
 };
 
 async function view({ res, place }: Call, text: string): Promise<undefined> {

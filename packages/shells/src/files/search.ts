@@ -39,14 +39,7 @@ export async function globSearch(query: Query, place: Place): Promise<unknown> {
   const most = query.number('max_results', 1, MOST_RESULTS) ?? 50;
   const exclude = query.texts('exclude');
   const type = query.text('type') ?? 'any';
-  if (
-    !(await stat(path).then(
-      found => found.isDirectory(),
-      () => false,
-    ))
-  )
-    throw new Refused(404, 'Search directory not found');
-
+  await assertDirectory(path);
   const fits = (glob: string, name: string, below: string) =>
     matchesGlob(name, glob) || matchesGlob(below, glob);
   const matches: Record<string, unknown>[] = [];
@@ -63,7 +56,13 @@ export async function globSearch(query: Query, place: Place): Promise<unknown> {
   return { pattern, path, matches, truncated: matches.length >= most };
 }
 
-function patternOf(text: string, isRegex: boolean, ignoreCase: boolean): RegExp {
+/** @throws Refused */
+export async function assertDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) throw new Refused(404, 'Search directory not found');
+}
+
+export function patternOf(text: string, isRegex: boolean, ignoreCase: boolean): RegExp {
   try {
     return new RegExp(isRegex ? text : text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'), ignoreCase ? 'i' : '');
   } catch (error) {
@@ -71,7 +70,7 @@ function patternOf(text: string, isRegex: boolean, ignoreCase: boolean): RegExp 
   }
 }
 
-async function* matchingLines(file: string, pattern: RegExp) {
+export async function* matchingLines(file: string, pattern: RegExp) {
   const stream = createReadStream(file, 'utf8');
   let line = 0;
   try {
@@ -93,12 +92,16 @@ async function* filesBelow(dir: string, include: readonly string[]) {
       yield full;
 }
 
-/** Links are not followed: they may lead in a circle. */
-async function* entriesBelow(dir: string): AsyncGenerator<{ entry: Dirent; full: string }> {
+/** Links are not followed: they may lead in a circle. @param hidden whether what begins with a dot is there, too */
+export async function* entriesBelow(
+  dir: string,
+  hidden = true,
+): AsyncGenerator<{ entry: Dirent; full: string }> {
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
   for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!hidden && entry.name.startsWith('.')) continue;
     const full = join(dir, entry.name);
     yield { entry, full };
-    if (entry.isDirectory()) yield* entriesBelow(full);
+    if (entry.isDirectory()) yield* entriesBelow(full, hidden);
   }
 }
