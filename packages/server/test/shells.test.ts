@@ -10,6 +10,7 @@ import { eventually } from './fixtures/data-plane.ts';
 import { startGateway } from './fixtures/gateway.ts';
 import { misspelt, statusOf } from './fixtures/misspelt.ts';
 import { TerminalClient } from './fixtures/terminal-client.ts';
+import { agentsWork, terminalsWork } from './fixtures/terminal-wire.ts';
 
 const SECRET = 'a-secret-of-the-gateway-0123456789abcdef';
 /** 100 MB where there is time for it. */
@@ -115,15 +116,20 @@ test('no spelling of a path leads to another’s shell, over HTTP or WebSocket',
   client.drop();
 });
 
-test('models find their tools described, and the console of Open WebUI what it asks for', async () => {
-  const { alice } = shared;
-  const { body } = await alice.call('GET', '/terminals/shell/openapi.json');
-  assert.equal(body.paths['/execute'].post.operationId, 'run_command');
-  assert.equal((await alice.call('GET', '/terminals/shell/api/config')).body.features.terminal, true);
-  await alice.call('POST', '/terminals/shell/files/write', { path: 'packed/note', content: 'mine' });
-  const { text } = await alice.call('POST', '/terminals/shell/files/archive', { paths: ['packed'] });
-  assert.match(text, /^PK/);
-});
+for (const isolate of ['none', 'bubblewrap'])
+  test(`they do what the published open-terminal does (npm run test:peers), isolated by ${isolate}`, async t => {
+    if (isolate !== 'none' && !isolates) return t.skip('bubblewrap (bwrap) does not work here');
+    const { gateway, person } = isolate === 'none' ? shared : await house(t, { isolate });
+    const bearer = async (email: string) => ({ authorization: `Bearer ${(await person(email)).key}` });
+    const place = {
+      gateway,
+      name: 'shell',
+      alice: await bearer('carol@corp.example'),
+      bob: await bearer('dave@corp.example'),
+    };
+    await terminalsWork(place);
+    await agentsWork(place);
+  });
 
 test(`${PRINTED / 1e6} MB printed at full speed reach the client whole`, async () => {
   const { alice } = shared;

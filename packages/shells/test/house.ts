@@ -45,7 +45,10 @@ export interface House {
 }
 
 /** A terminal server, whose users' homes go with the test. */
-export function house(t: TestContext, more: Partial<ShellSettings> = {}): House {
+export function house(
+  t: TestContext,
+  { clock: own = clock, ...more }: Partial<ShellSettings> & { clock?: Clock } = {},
+): House {
   const homes = mkdtempSync(join(tmpdir(), 'shells-'));
   const settings: ShellSettings = {
     shell: ['/bin/bash', '--norc'],
@@ -59,7 +62,7 @@ export function house(t: TestContext, more: Partial<ShellSettings> = {}): House 
     limits: LIMITS,
     ...more,
   };
-  const shells = createShells({ settings, key: KEY, clock });
+  const shells = createShells({ settings, key: KEY, clock: own });
   const agent = new Agent();
   agent.createConnection = () => shells.connect() as ReturnType<Agent['createConnection']>;
   t.after(async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS } from '../src/settings.ts';
 import { house, KEY } from './house.ts';
 
@@ -67,4 +68,38 @@ test('a user has so many shells and no more, and all users together', async t =>
   const create = async (user: string) => (await call('POST', '/api/terminals', { user })).status;
   assert.deepEqual([await create('alice'), await create('alice'), await create('alice')], [200, 200, 429]);
   assert.deepEqual([await create('bob'), await create('bob')], [200, 429]);
+});
+
+test('a shell that nothing is typed into and that prints nothing ends, and so does one that nobody came to', async t => {
+  let [now, wake] = [0, () => {}];
+  // Long sleeps are the look for idle ones; a first message is waited for by the same clock, and comes at once.
+  const sleep = (ms: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      if (ms >= 30_000) wake = resolve;
+      signal?.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+  const clock = { monotonic: () => now, now: () => Date.now(), sleep };
+  const { call, open } = house(t, { clock, limits: { ...LIMITS, idle: 20 * 60_000 } });
+  const ids = async () => (await call('GET', '/api/terminals')).json.map(({ id }: { id: string }) => id);
+  const quiet = await open();
+  await quiet.says(/\$ /);
+  const { id: left } = (await call('POST', '/api/terminals')).json;
+  const busy = await open();
+  await busy.says(/\$ /);
+  assert.deepEqual(await ids(), [quiet.id, left, busy.id]);
+
+  now += 10 * 60_000;
+  busy.type('echo st""ill\n');
+  await busy.says(/still/);
+  wake();
+  for (let n = 0; (await ids()).includes(left); n++) {
+    assert.ok(n < 1_000, 'nobody came to it for ten minutes');
+    await delay(10);
+  }
+  assert.deepEqual(await ids(), [quiet.id, busy.id]);
+
+  now += 10 * 60_000;
+  wake();
+  assert.equal((await quiet.closed).code, 1000);
+  assert.deepEqual(await ids(), [busy.id]);
 });

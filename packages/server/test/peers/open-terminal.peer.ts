@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { callerWith, keyOf } from '../fixtures/admin.ts';
+import { keyOf } from '../fixtures/admin.ts';
 import { freePort, startGateway } from '../fixtures/gateway.ts';
-import { TerminalClient } from '../fixtures/terminal-client.ts';
+import { agentsWork, terminalsWork } from '../fixtures/terminal-wire.ts';
 
 const PROGRAM = process.env['OPEN_TERMINAL']!;
 const KEY = 'key-of-the-server';
@@ -34,7 +33,7 @@ async function startOpenTerminal(t: { after(work: () => void): void }): Promise<
   throw new Error(`open-terminal did not start: ${said}`);
 }
 
-test('the published open-terminal behind the gateway: made, attached, come back to, resized, kept apart and deleted', async t => {
+test('the published open-terminal behind the gateway: all that the shells of the gateway’s own do as well', async t => {
   const url = await startOpenTerminal(t);
   const gateway = await startGateway(t, {
     config: {
@@ -51,53 +50,12 @@ test('the published open-terminal behind the gateway: made, attached, come back 
     env: { TERMINAL_KEY: KEY },
   });
   const bearer = async (email: string) => ({ authorization: `Bearer ${await keyOf(gateway, email)}` });
-  const [alice, bob] = [await bearer('alice@corp.example'), await bearer('bob@corp.example')];
-  const as = (who: Record<string, string>, more: Record<string, string> = {}) =>
-    callerWith(gateway, { ...who, ...more });
-  const session = { 'x-session-id': 'chat-1' };
-  const made = await as(alice, session)('POST', '/terminals/box/api/terminals');
-  assert.equal(made.status, 200, made.text);
-  const id = (made.body as { id: string }).id;
-  const path = `/terminals/box/api/terminals/${id}`;
-  const attach = (who: Record<string, string>, query = '') =>
-    new TerminalClient(`${gateway.url}${path}${query}`, {
-      headers: who,
-      protocols: ['sallyport.terminal.v1'],
-    });
-
-  const first = attach(alice);
-  await first.told('attached');
-  first.say({ type: 'resize', cols: 97, rows: 31 });
-  first.type('stty size; echo h""i\r');
-  await first.shows('31 97');
-  await first.shows('hi\r\n');
-  first.drop();
-  const again = attach(alice, `?from=${first.bytes}`);
-  const { from, lost } = await again.told('attached');
-  assert.deepEqual([from, lost], [first.bytes, 0]);
-  again.type('echo ba""ck\r');
-  await again.shows('back\r\n');
-
-  assert.deepEqual((await as(bob)('GET', '/terminals/box/api/terminals')).body, []);
-  assert.equal((await as(bob)('GET', path)).status, 404);
-  assert.equal((await attach(bob).end()).code, 4004);
-  const mine = (await as(alice, session)('GET', '/terminals/box/api/terminals')).body as {
-    id: string;
-    attached: boolean;
-  }[];
-  assert.deepEqual(
-    mine.map(one => [one.id, one.attached]),
-    [[id, true]],
-  );
-  assert.equal((await as(alice)('GET', '/terminals/box/health')).status, 200);
-
-  // Of another session, or of none, it is the same terminal.
-  assert.equal((await as(alice)('GET', path)).status, 200);
-  again.type('exit\r');
-  assert.deepEqual(await again.end(), { code: 1000, reason: 'the shell has ended' });
-  assert.equal((await attach(alice).end()).code, 4004);
-
-  const other = (await as(alice)('POST', '/terminals/box/api/terminals')).body as { id: string };
-  assert.equal((await as(alice)('DELETE', `/terminals/box/api/terminals/${other.id}`)).status, 200);
-  assert.deepEqual((await as(alice)('GET', '/terminals/box/api/terminals')).body, []);
+  const place = {
+    gateway,
+    name: 'box',
+    alice: await bearer('alice@corp.example'),
+    bob: await bearer('bob@corp.example'),
+  };
+  await terminalsWork(place);
+  await agentsWork(place);
 });

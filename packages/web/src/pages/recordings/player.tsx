@@ -12,7 +12,16 @@ import './player.css';
 const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 
 /** One recording with its time line. */
-export function Player({ recording, onClose }: { recording: Recording; onClose: () => void }) {
+export function Player({
+  recording,
+  server,
+  onClose,
+}: {
+  recording: Recording;
+  /** What people call the server it was recorded on. */
+  server: string;
+  onClose: () => void;
+}) {
   const [cast, setCast] = useState<Cast | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
@@ -26,7 +35,7 @@ export function Player({ recording, onClose }: { recording: Recording; onClose: 
     return () => away.abort();
   }, [recording.id]);
   return (
-    <section className="player" aria-label={`Recording of ${recording.upstream}`}>
+    <section className="player" aria-label={`Recording of ${server}`}>
       {error !== null && <Failure error={error} />}
       {cast === null && error === null && <p role="status">Fetching the recording…</p>}
       {cast !== null && <Stage cast={cast} onClose={onClose} />}

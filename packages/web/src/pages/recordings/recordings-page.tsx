@@ -16,6 +16,7 @@ import { deleteRecording, pathOfRecording, RECORDINGS, type Recording } from './
 /** What was recorded in my terminals; for an admin, in everybody's. */
 export default function RecordingsPage() {
   const recordings = useResource<{ recordings: Recording[] }>(RECORDINGS, []);
+  const nameOf = useNames();
   const [playing, play] = useChosen();
   const [deleting, ask] = useState<Recording | null>(null);
   return (
@@ -29,7 +30,12 @@ export default function RecordingsPage() {
           return (
             <>
               {chosen !== undefined && (
-                <Player key={chosen.id} recording={chosen} onClose={() => play(null)} />
+                <Player
+                  key={chosen.id}
+                  recording={chosen}
+                  server={nameOf(chosen.upstream)}
+                  onClose={() => play(null)}
+                />
               )}
               {items.length === 0 ? (
                 <Empty title="Nothing was recorded.">
@@ -41,6 +47,7 @@ export default function RecordingsPage() {
                     <RecordingCourse
                       key={recording.id}
                       recording={recording}
+                      server={nameOf(recording.upstream)}
                       onPlay={() => play(recording.id)}
                       onDelete={() => ask(recording)}
                     />
@@ -70,11 +77,19 @@ export default function RecordingsPage() {
   );
 }
 
-function RecordingCourse(props: { recording: Recording; onPlay: () => void; onDelete: () => void }) {
-  const { recording } = props;
+interface CourseProps {
+  recording: Recording;
+  /** What people call it. */
+  server: string;
+  onPlay: () => void;
+  onDelete: () => void;
+}
+
+function RecordingCourse(props: CourseProps) {
+  const { recording, server } = props;
   const me = useMe();
   const mine = recording.user.id === me.user.id;
-  const name = `${recording.upstream}, ${new Date(recording.startedAt).toLocaleString('en-GB')}`;
+  const name = `${server}, ${new Date(recording.startedAt).toLocaleString('en-GB')}`;
   const facts: Fact[] = [['Began', <Moment key="b" at={recording.startedAt} />]];
   if (recording.endedAt !== null)
     facts.push([
@@ -85,7 +100,7 @@ function RecordingCourse(props: { recording: Recording; onPlay: () => void; onDe
   if (!mine) facts.push(['Whose', recording.user.email ?? recording.user.id]);
   return (
     <Course
-      title={recording.upstream}
+      title={server}
       marks={recording.endedAt === null ? <Mark tone="wait">Still running</Mark> : undefined}
       facts={facts}
       actions={
@@ -107,6 +122,12 @@ function RecordingCourse(props: { recording: Recording; onPlay: () => void; onDe
       }
     />
   );
+}
+
+/** Names of the terminal servers; a server that is gone, or no longer for this person, has its id alone. */
+function useNames(): (upstream: string) => string {
+  const { data } = useResource<{ terminals: { id: string; name: string }[] }>('/terminals/', []);
+  return upstream => data?.terminals.find(({ id }) => id === upstream)?.name ?? upstream;
 }
 
 function inAddress(): string | null {
