@@ -91,10 +91,13 @@ function accountOf(name: string): { uid: number; gid: number } {
 }
 
 function meaning({ isolate, account }: ShellSettings): string {
-  if (isolate === 'bubblewrap')
-    return 'each in namespaces of its own, with its user’s home and no other file';
+  const isRoot = process.getuid?.() === 0 && account === null;
+  if (isolate === 'bubblewrap') {
+    const uncounted = isRoot ? ' (as root, of whose processes there may be any number: set account)' : '';
+    return `each in namespaces of its own, with its user’s home and no other file${uncounted}`;
+  }
   if (account !== null) return `as account ${account.uid}, which all its users share`;
-  const root = process.getuid?.() === 0 ? ', which is root' : '';
+  const root = isRoot ? ', which is root' : '';
   return `as the gateway’s own account${root}, so that they can read its database and its keys (isolate: bubblewrap, or account, prevents it)`;
 }
 

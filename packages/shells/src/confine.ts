@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ShellSettings, ShellSettingsError } from './settings.ts';
@@ -102,26 +102,34 @@ const plain =
 
 /** Namespaces of its own for users, processes, mounts, names and messages, and for the network unless it is to have that. */
 function behindBubblewrap(settings: ShellSettings, prefix: readonly string[]) {
-  const { homes, network } = settings;
+  const { homes, network, limits } = settings;
   const bwrap = programNamed('bwrap');
   if (bwrap === null) throw new ShellSettingsError('isolate: bubblewrap (bwrap) is not installed');
+  // Files that lie in memory are no process' memory.
+  const size = limits.memory === null ? [] : ['--size', String(limits.memory)];
+  if (size.length > 0 && !spawnSync(bwrap, ['--help'], { encoding: 'utf8' }).stdout?.includes('--size'))
+    throw new ShellSettingsError('isolate: this bubblewrap bounds no /tmp; 0.7 and later do');
   if (homes === null) throw new ShellSettingsError('homes: expected a directory, since shells are isolated');
   mkdirSync(homes, { recursive: true, mode: 0o700 });
   const passwd = join(homes, '.passwd');
   writeFileSync(passwd, PASSWD);
+  chmodSync(passwd, 0o644);
   const shown = [...SHOWN_OF_ETC, ...(network ? SHOWN_WITH_NETWORK : [])].map(name => `/etc/${name}`);
   const readOnly = (paths: readonly string[]) => paths.flatMap(path => ['--ro-bind-try', path, path]);
   const fixed = [
     ...['--die-with-parent', '--unshare-all', ...(network ? ['--share-net'] : [])],
     ...['--uid', ISOLATED_ID, '--gid', ISOLATED_ID, '--hostname', 'shell', '--cap-drop', 'ALL'],
     ...readOnly(['/usr', '/bin', '/sbin', '/lib', '/lib64', ...shown]),
-    ...['--ro-bind', passwd, '/etc/passwd', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
+    ...['--ro-bind', passwd, '/etc/passwd', '--proc', '/proc', '--dev', '/dev'],
+    ...[...size, '--tmpfs', '/dev/shm', ...size, '--tmpfs', '/tmp'],
   ];
+  // What these two are made of is memory as well, and nobody's to fill.
+  const closed = ['--remount-ro', '/dev', '--remount-ro', '/'];
   return (
     command: readonly string[],
     { home, cwd, reads = [] }: { home: string; cwd: string; reads?: readonly string[] },
   ): Confined => {
-    const place = [...readOnly(reads), '--bind', home, ISOLATED_HOME, '--chdir', cwd];
+    const place = [...readOnly(reads), '--bind', home, ISOLATED_HOME, ...closed, '--chdir', cwd];
     const [file, ...args] = [...prefix, bwrap, ...fixed, ...place, '--', ...command];
     return { file: file!, args, cwd: home };
   };

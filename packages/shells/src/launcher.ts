@@ -31,8 +31,9 @@ export interface Launcher extends Disposable {
 /** @throws ShellSettingsError */
 export function createLauncher(deps: { settings: ShellSettings; clock: Clock }): Launcher {
   const { settings, clock } = deps;
-  const confine = createConfinement(settings);
+  // First, so that another account may get there.
   const homes = createHomes(settings);
+  const confine = createConfinement(settings);
   assertReachable(settings, confine);
   /** In the environment of all that this launcher starts. */
   const run = randomBytes(16).toString('hex');

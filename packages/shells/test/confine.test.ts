@@ -65,6 +65,29 @@ test('a fork bomb, memory and processor time are bounded', { skip: notRoot }, as
   assert.match((await run('( while :; do :; done ); echo $?')).said, /Killed|137/);
 });
 
+test('an isolated shell is bounded as well, and so are its files that lie in memory', {
+  skip: noBubblewrap,
+}, async t => {
+  const limits = { ...LIMITS, processes: 40, memory: 64 * 2 ** 20, cpu: 1 };
+  // Of root's processes no system counts how many there are.
+  const account = notRoot === false ? { uid: 64_322, gid: 64_322 } : null;
+  const { call } = house(t, { isolate: 'bubblewrap', account, limits });
+  const run = async (command: string) => {
+    const { json } = await call('POST', '/execute?wait=20', { body: { command } });
+    return saidIn(json);
+  };
+  if (notRoot === false)
+    assert.match(await run("exec sh -c 'for i in $(seq 100); do sleep 1 & done' 2>&1"), /fork/);
+  assert.match(await run('head -c 200000000 /dev/zero | tail'), /memory exhausted|Cannot allocate/);
+  assert.match(await run('( while :; do :; done ); echo $?'), /Killed|137/);
+  const said = await run(
+    'for at in /tmp /dev/shm /dev / /home; do head -c 100000000 /dev/zero > $at/x; done; echo fits > ~/x; cat ~/x',
+  );
+  assert.equal(said.match(/No space left/g)?.length, 2, said);
+  assert.equal(said.match(/Read-only/g)?.length, 3, said);
+  assert.match(said, /fits/);
+});
+
 test('a server that is ended without warning leaves no shell, and nothing of one', async t => {
   const modes = noBubblewrap === false ? ['none', 'bubblewrap'] : ['none'];
   for (const mode of modes) {
