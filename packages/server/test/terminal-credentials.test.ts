@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { SignJWT } from 'jose';
 import { callerWith, keyOf } from './fixtures/admin.ts';
 import { createBrowser } from './fixtures/browser.ts';
+import { eventually } from './fixtures/data-plane.ts';
 import { type Gateway, providerConfig, startGateway } from './fixtures/gateway.ts';
 import { startProvider } from './fixtures/provider.ts';
 import { TerminalClient } from './fixtures/terminal-client.ts';
@@ -65,10 +66,11 @@ test('every rule of credentials shows a WebSocket’s server what it shows it ov
     const who = name === 'fallback' ? carol : session;
     const path = await create(gateway, name, who);
     const client = await new TerminalClient(gateway.url + path, {
-      headers: session,
+      headers: who,
       protocols: SPEAKS,
     }).open();
     await client.told('attached');
+    await eventually(() => server.texts.length > 0);
     const [call, handshake] = [server.calls.at(-1)!.headers, server.handshakes.at(-1)!.headers];
     for (const header of ['authorization', 'x-api-key'])
       assert.equal(handshake[header], call[header], `${name}: ${header}`);
