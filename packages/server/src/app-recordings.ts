@@ -1,3 +1,4 @@
+import type { Bus } from './platform/bus.ts';
 import type { Db } from './platform/db/db.ts';
 import type { Logger } from './platform/log.ts';
 import type { Runtime } from './platform/runtime.ts';
@@ -12,17 +13,19 @@ export function joinRecordings(deps: {
   db: Db;
   sealer: Sealer & { readonly kid: string };
   audit: Audit;
+  bus: Pick<Bus, 'publish'>;
   /** Milliseconds that recordings are kept, as the audit is; null for ever. */
   retention: number | null;
   runtime: Runtime;
   log: Logger;
 }): { record: Record; shelf: Shelf; routes: ReturnType<typeof recordingRoutes>; purge(): Promise<unknown> } {
-  const { retention } = deps;
+  const { retention, bus } = deps;
   const store = createRecordingStore(deps);
+  const changed = (userId: string) => bus.publish({ topic: 'recordings-changed', userId });
   return {
-    record: createRecord({ ...deps, store }),
+    record: createRecord({ ...deps, store, changed }),
     shelf: store.shelf,
-    routes: recordingRoutes({ ...deps, store }),
+    routes: recordingRoutes({ ...deps, store, changed }),
     purge: async () => (retention === null ? 0 : store.purge(retention)),
   };
 }

@@ -169,7 +169,7 @@ export async function createApp(deps: {
     bus,
   });
   const retention = config.auditRetention;
-  const recordings = joinRecordings({ db, sealer, audit, retention, runtime, log });
+  const recordings = joinRecordings({ db, sealer, audit, bus, retention, runtime, log });
   const shelves = [providers.shelf, upstreams.shelf, recordings.shelf];
   await assertKeysPresent([grants, ...shelves], sealer);
   const endpoint = createTokenEndpoint({ configurationFor: servers.configurationFor, runtime });

@@ -101,6 +101,16 @@ type Ground = Awaited<ReturnType<typeof ground>>;
 async function examples({ as }: Ground): Promise<Record<string, readonly Example[]>> {
   const { user } = await as('alice', '/api/v1/me');
   const model = { model: 'corp-large', messages: [] };
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'a test', version: '1' },
+    },
+  };
   const spareProvider = {
     id: 'spare',
     name: 'Spare SSO',
@@ -163,6 +173,7 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     changeTunnel: [{ status: 404, path: { id: 'tun_none' }, json: {} }],
     removeTunnel: [{ status: 404, path: { id: 'tun_none' } }],
     listAgentSessions: [{ status: 200 }],
+    streamAgentSession: [{ status: 404, path: { id: 'rps_none' } }],
     disconnectAgentSession: [{ status: 404, path: { id: 'rps_none' } }],
     sendToAgentSession: [{ status: 404, path: { id: 'rps_none' }, json: { jsonrpc: '2.0', method: 'ping' } }],
     listUpstreams: [{ status: 200 }, adminOnly],
@@ -228,6 +239,15 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     exportAudit: [{ status: 200 }, adminOnly],
     getHealth: [{ status: 200 }],
 
+    callAllMcp: [
+      { status: 200, json: initialize },
+      { status: 400, json: {} },
+      { status: 401, json: initialize, as: 'nobody' },
+    ],
+    streamAllMcp: [{ status: 405 }],
+    endAllMcp: [{ status: 405 }],
+    openAllMcpSse: [{ status: 200 }],
+    postAllMcpSse: [{ status: 404, json: {} }],
     callMcp: [{ status: 404, path: { upstream: 'none' }, json: {} }],
     openMcpSse: [{ status: 404, path: { upstream: 'none' } }],
     postMcpSse: [{ status: 404, path: { upstream: 'none' }, json: {} }],
@@ -289,6 +309,11 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     createResponse: [{ status: 200, json: model, as: 'alice' }],
     createEmbedding: [{ status: 200, json: model, as: 'alice' }],
     callOpenai: [{ status: 200, path: { path: 'moderations' }, json: model, as: 'alice' }],
+    getOpenai: [
+      { status: 200, path: { path: 'responses/resp_1' }, as: 'alice' },
+      { status: 401, path: { path: 'files' }, as: 'nobody' },
+    ],
+    deleteOpenai: [{ status: 200, path: { path: 'responses/resp_1' }, as: 'alice' }],
     forwardGet: [
       { status: 200, ...forwarded },
       { status: 404, path: { upstream: 'none', path: 'x' } },

@@ -174,6 +174,13 @@ export const CONTENTS: Readonly<Record<string, Entry>> = {
     summary: 'Sends one JSON-RPC message; with Prefer: wait=N the answer is its reply',
     refusals: [403, 404],
   },
+  'GET /reverse-proxy/sse/{id}': {
+    id: 'streamAgentSession',
+    tag: 'upstreams',
+    summary: 'The messages of one, as they come; Last-Event-ID goes on from there',
+    answers: { 200: { what: 'Server-sent events', type: 'text/event-stream' } },
+    refusals: [403, 404],
+  },
   'GET /api/v1/upstreams': { id: 'listUpstreams', tag: 'upstreams', summary: 'All upstreams' },
   'POST /api/v1/upstreams': { id: 'createUpstream', tag: 'upstreams', summary: 'Adds one', refusals: [409] },
   'PUT /api/v1/upstreams/{id}': {

@@ -51,6 +51,15 @@ const openai = (id: string, summary: string) => ({
   responses: passedOn(openaiRefusal),
 });
 
+const openaiWithoutBody = (id: string, summary: string) => ({
+  operationId: id,
+  summary,
+  tags: ['data plane'],
+  security,
+  parameters: [parameter('path', 'path', 'Slashes included')],
+  responses: passedOn(openaiRefusal),
+});
+
 const upstreamPath = [
   parameter('upstream', 'path', "The upstream's id"),
   parameter('path', 'path', 'Everything behind it, slashes included, and the query: sent as it came'),
@@ -70,12 +79,13 @@ const rpcRefusal = (description: string) => ({
   description,
   content: json({ type: 'object', properties: { jsonrpc: { const: '2.0' }, error: { type: 'object' } } }),
 });
-const mcp = (id: string, summary: string, withBody: boolean) => ({
+/** @param joined at `/mcp`, for all servers at once */
+const mcp = (id: string, summary: string, withBody: boolean, joined = false) => ({
   operationId: id,
   summary,
   tags: ['data plane'],
   security,
-  parameters: [upstreamPath[0]!],
+  ...(joined ? {} : { parameters: [upstreamPath[0]!] }),
   ...(withBody ? { requestBody: { content: json({ type: 'object' }) } } : {}),
   responses: passedOn(rpcRefusal),
 });
@@ -150,6 +160,8 @@ export const dataPlanePaths = {
       ...openai('callOpenai', 'Any other path of the OpenAI API'),
       parameters: [parameter('path', 'path', 'Slashes included')],
     },
+    get: openaiWithoutBody('getOpenai', 'What has no model in it, where one model API alone could be meant'),
+    delete: openaiWithoutBody('deleteOpenai', 'The same'),
   },
   '/u/{upstream}/{path}': {
     get: forwarded('forwardGet', false),
@@ -158,6 +170,13 @@ export const dataPlanePaths = {
     patch: forwarded('forwardPatch', true),
     delete: forwarded('forwardDelete', false),
   },
+  '/mcp': {
+    post: mcp('callAllMcp', 'A message to all MCP servers that the caller may use, as to one', true, true),
+    get: mcp('streamAllMcp', "A legacy session's stream", false, true),
+    delete: mcp('endAllMcp', 'Ends a legacy session', false, true),
+  },
+  '/mcp/sse': { get: mcp('openAllMcpSse', 'A session of the transport of 2024-11-05', false, true) },
+  '/mcp/messages': { post: mcp('postAllMcpSse', 'A message for such a session', true, true) },
   '/mcp/{upstream}': {
     post: mcp(
       'callMcp',

@@ -152,5 +152,7 @@ function topicsOf(notice: Notice, { principal, admin }: Reader): readonly Topic[
       return own ? ['grants'] : [];
     case 'user-changed':
       return own || admin ? ['users'] : [];
+    case 'recordings-changed':
+      return own || admin ? ['recordings'] : [];
   }
 }

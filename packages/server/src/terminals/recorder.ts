@@ -35,6 +35,8 @@ export type Record = (terminal: Terminal, actor: Actor, caughtUp: () => void) =>
 export function createRecord(deps: {
   store: Pick<RecordingStore, 'newId' | 'begin' | 'append' | 'end'>;
   audit: Audit;
+  /** Told that somebody's list of recordings is not what it was. */
+  changed(userId: string): void;
   runtime: Pick<Runtime, 'monotonic'>;
   log: Logger;
 }): Record {
@@ -73,6 +75,7 @@ export function createRecord(deps: {
       await store.begin({ id, upstreamId, terminalId, userId, ...(size ?? USUAL) });
       const detail = { upstream: upstreamId, terminal: terminalId };
       deps.audit.record({ action: 'recording.begin', ...actor, target: id, detail });
+      deps.changed(userId);
     }
 
     function flush(): void {
@@ -108,7 +111,11 @@ export function createRecord(deps: {
         const rest = decoder.end();
         if (rest !== '') line('o', rest);
         flush();
-        if (writing !== null) write(() => store.end(id));
+        if (writing !== null)
+          write(async () => {
+            await store.end(id);
+            deps.changed(terminal.userId);
+          });
         await writing;
       },
     };

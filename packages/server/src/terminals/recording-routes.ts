@@ -24,6 +24,8 @@ const byId = z.object({ id: z.string().min(1).max(100) });
 export function recordingRoutes(deps: {
   store: Pick<RecordingStore, 'list' | 'find' | 'pieces' | 'remove'>;
   audit: Audit;
+  /** Told that somebody's list of recordings is not what it was. */
+  changed(userId: string): void;
 }): FastifyPluginAsyncZod {
   const { store, audit } = deps;
   const config = { policy: 'signed-in' } as const;
@@ -77,6 +79,7 @@ export function recordingRoutes(deps: {
         await store.remove(recording.id);
         const detail = { upstream: recording.upstreamId, user: recording.userId };
         audit.record({ action: 'recording.remove', ...actorOf(request), target: recording.id, detail });
+        deps.changed(recording.userId);
         return reply.code(204).send(null);
       },
     );

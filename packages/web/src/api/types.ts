@@ -12,6 +12,7 @@ export type Topic =
   | 'upstreams'
   | 'providers'
   | 'tunnels'
+  | 'recordings'
   | 'audit'
   | 'health';
 

@@ -115,7 +115,7 @@ export function foreignRoutes(deps: {
 
     app.get(
       '/reverse-proxy/sse/:id',
-      { config: signedIn, schema: { hide: true, params: byId }, exposeHeadRoute: false },
+      { config: signedIn, schema: { params: byId }, exposeHeadRoute: false },
       (request, reply) => {
         const { session } = own(request.principal, request.params.id);
         reply.hijack();

@@ -15,7 +15,7 @@ import { deleteRecording, pathOfRecording, RECORDINGS, type Recording } from './
 
 /** What was recorded in my terminals; for an admin, in everybody's. */
 export default function RecordingsPage() {
-  const recordings = useResource<{ recordings: Recording[] }>(RECORDINGS, []);
+  const recordings = useResource<{ recordings: Recording[] }>(RECORDINGS, ['recordings']);
   const nameOf = useNames();
   const [playing, play] = useChosen();
   const [deleting, ask] = useState<Recording | null>(null);
@@ -66,7 +66,6 @@ export default function RecordingsPage() {
           act={async () => {
             await deleteRecording(deleting.id);
             if (playing === deleting.id) play(null);
-            recordings.reload();
           }}
           onClose={() => ask(null)}
         >
