@@ -83,8 +83,21 @@ test('the commands of the page, as they stand, bring a program and a web server,
     .waitFor();
   await entry(alice, 'alice/everything').getByText('MCP program').waitFor();
 
-  await alice.getByRole('button', { name: 'Connect a server' }).click();
+  // Shared with nobody as yet, and some of its tools are for nobody at all.
+  await alice.getByRole('button', { name: 'Share alice/everything' }).click();
   const dialog = alice.getByRole('dialog');
+  await dialog.getByLabel('Never these').fill('get-env, gzip_*');
+  assert.deepEqual(await faultsOf(alice), []);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const rules = () =>
+    alice.evaluate(async () => {
+      const { items } = (await (await fetch('/api/v1/tunnels')).json()) as { items: { tools: unknown }[] };
+      return items[0]!.tools;
+    });
+  assert.deepEqual(await rules(), { deny: ['get-env', 'gzip_*'] });
+
+  await alice.getByRole('button', { name: 'Connect a server' }).click();
   await dialog.getByText('Waiting for everything-2').waitFor();
   await dialog.getByRole('tab', { name: 'By a key' }).click();
   await dialog.getByRole('button', { name: 'Make a key for an agent' }).click();

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { keyOf, startAgent } from './fixtures/agent.ts';
 import { eventually } from './fixtures/data-plane.ts';
 import { startGateway } from './fixtures/gateway.ts';
 import { startUpstream } from './fixtures/upstream.ts';
+
+const EVERYTHING = fileURLToPath(
+  new URL('../../../node_modules/@modelcontextprotocol/server-everything/dist/index.js', import.meta.url),
+);
 
 interface TunnelView {
   id: string;
@@ -160,4 +165,59 @@ test('a tunnel whose agent is away is still there, and says so', async t => {
   await gateway.stop();
   await gateway.restart();
   assert.equal((await list(alice))[0]!.connected, false);
+});
+
+test('of a shared tunnel some tools may be called by all, and others by a group, whoever shares it', async t => {
+  const { gateway, alice, bob, as, list } = await house(t);
+  const args = ['--gateway', gateway.url, '--name', 'tools', '--', process.execPath, EVERYTHING];
+  const agent = startAgent(t, args, { SALLYPORT_KEY: alice });
+  await agent.says(/connected {2}tools/);
+  const { id } = (await list(alice)).find(({ name }) => name === 'alice/tools')!;
+  const shared = { everyone: true, users: [], groups: [] };
+  const rules = { deny: ['get-env'], groups: { interns: { allow: ['echo'] } } };
+  const changed = await as(alice, 'PATCH', `/api/v1/tunnels/${id}`, { shared, tools: rules });
+  assert.deepEqual([changed.status, changed.body['tools']], [200, rules]);
+  assert.equal(
+    ((await list(bob)).find(one => one.id === id) as unknown as { tools: unknown }).tools,
+    null,
+    'the rules are their own to see',
+  );
+
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const ask = async (key: string, method: string, params: Record<string, unknown>) => {
+    const res = await fetch(`${gateway.url}/mcp/alice/tools`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': method,
+        ...(typeof params['name'] === 'string' && { 'mcp-name': params['name'] }),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta } }),
+    });
+    return { status: res.status, text: await res.text() };
+  };
+  for (const key of [alice, bob]) {
+    const listed = await ask(key, 'tools/list', {});
+    assert.match(listed.text, /"get-sum"/);
+    assert.doesNotMatch(listed.text, /"get-env"/);
+    assert.equal((await ask(key, 'tools/call', { name: 'get-env', arguments: {} })).status, 403);
+    assert.equal((await ask(key, 'tools/call', { name: 'echo', arguments: { message: 'x' } })).status, 200);
+  }
+  const wiki = (await list(alice)).find(({ name }) => name === 'alice/wiki')!;
+  const none = await as(alice, 'PATCH', `/api/v1/tunnels/${wiki.id}`, { tools: { deny: ['x'] } });
+  assert.deepEqual([none.status, none.body['detail']], [400, 'Only MCP servers have tools.']);
+
+  // They outlive agent and gateway, and are taken back.
+  await gateway.kill();
+  await gateway.restart();
+  await eventually(() => (agent.output().match(/connected {2}tools/g) ?? []).length === 2);
+  assert.equal((await ask(bob, 'tools/call', { name: 'get-env', arguments: {} })).status, 403);
+  assert.equal((await as(alice, 'PATCH', `/api/v1/tunnels/${id}`, { tools: null })).status, 200);
+  assert.equal((await ask(bob, 'tools/call', { name: 'get-env', arguments: {} })).status, 200);
 });

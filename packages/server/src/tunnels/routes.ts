@@ -7,6 +7,7 @@ import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Entry } from './registry.ts';
 import type { Sharing } from './sharing.ts';
+import { tunnelTools } from './tunnel-tools.ts';
 import { onWire, tunnelBody } from './wire.ts';
 
 const shared = z.strictObject({
@@ -17,6 +18,7 @@ const shared = z.strictObject({
 const byId = z.object({ id: z.string().min(1).max(100) });
 const changeBody = z.strictObject({
   shared: shared.optional(),
+  tools: tunnelTools.nullable().optional().describe('Of MCP servers; null: all of them'),
   alias: z.string().regex(SERVER_NAME).nullable().optional().describe('Only admins may set it'),
 });
 const consequencesBody = z.object({

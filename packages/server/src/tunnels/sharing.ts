@@ -3,15 +3,17 @@ import type { Actor, Audit } from '../terms/audit.ts';
 import type { AccessRule } from '../terms/upstream.ts';
 import type { Entry, Registry } from './registry.ts';
 import type { TunnelStore } from './tunnel-store.ts';
+import type { TunnelTools } from './tunnel-tools.ts';
 
 /** What is to be otherwise; what is left out stays. */
 export interface Change {
   readonly shared?: AccessRule | undefined;
   readonly alias?: string | null | undefined;
+  readonly tools?: TunnelTools | null | undefined;
 }
 
 export interface Sharing {
-  /** Holds at once: calls of those who may no longer make them break off. @throws AppError `conflict` for a plain name that is taken */
+  /** Holds at once: calls of those who may no longer make them break off. @throws AppError `conflict` for a plain name that is taken, `bad_request` for tools of what has none */
   change(entry: Entry, change: Change, by: Actor): Promise<void>;
   /** Disconnects it, and forgets with whom it was shared. */
   remove(entry: Entry, by: Actor): Promise<void>;
@@ -19,7 +21,7 @@ export interface Sharing {
 
 /** What owners and admins do to tunnels. */
 export function createSharing(deps: {
-  store: Pick<TunnelStore, 'share' | 'setAlias' | 'remove'>;
+  store: Pick<TunnelStore, 'share' | 'setAlias' | 'setTools' | 'remove'>;
   registry: Registry;
   /** Whether an upstream is called so. */
   taken(name: string): boolean;
@@ -36,15 +38,19 @@ export function createSharing(deps: {
   }
 
   return {
-    async change(entry, { shared, alias }, by) {
+    async change(entry, { shared, alias, tools }, by) {
+      if (tools != null && entry.upstream.kind !== 'mcp')
+        throw new AppError('bad_request', 'Only MCP servers have tools.');
       if (alias !== undefined) await giveAlias(entry, alias);
       // Addresses are compared in lower case, as they are kept.
       const users = shared?.users.map(user => (user.includes('@') ? user.toLowerCase() : user));
       const rule = shared === undefined ? entry.tunnel.shared : { ...shared, users: users! };
       if (shared !== undefined) await store.share(entry.tunnel.id, rule);
+      if (tools !== undefined) await store.setTools(entry.tunnel.id, tools);
       registry.put({
         ...entry.tunnel,
         shared: rule,
+        tools: tools === undefined ? entry.tunnel.tools : tools,
         alias: alias === undefined ? entry.tunnel.alias : alias,
       });
       audit.record({
@@ -56,6 +62,7 @@ export function createSharing(deps: {
           users: rule.users.length,
           groups: rule.groups.length,
           alias: entry.tunnel.alias,
+          tools: entry.tunnel.tools,
         },
       });
     },

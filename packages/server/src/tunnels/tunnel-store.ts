@@ -3,6 +3,7 @@ import { newId } from '../platform/crypto.ts';
 import { type Db, dbNow } from '../platform/db/db.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { AccessRule } from '../terms/upstream.ts';
+import type { TunnelTools } from './tunnel-tools.ts';
 
 /** A tunnel as it is remembered, whether or not an agent serves it now. */
 export interface Tunnel {
@@ -18,6 +19,8 @@ export interface Tunnel {
   readonly title: string | null;
   /** Who may use it beside its owner and admins. */
   readonly shared: AccessRule;
+  /** Which tools may be called; null: all of them. */
+  readonly tools: TunnelTools | null;
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly seenAt: number;
@@ -34,6 +37,7 @@ interface Row {
   shared_everyone: number;
   shared_users: string;
   shared_groups: string;
+  tools: string | null;
   created_at: number;
   seen_at: number;
 }
@@ -51,6 +55,7 @@ const toTunnel = (row: Row): Tunnel => ({
     users: JSON.parse(row.shared_users) as string[],
     groups: JSON.parse(row.shared_groups) as string[],
   },
+  tools: row.tools === null ? null : (JSON.parse(row.tools) as TunnelTools),
   createdAt: row.created_at,
   seenAt: row.seen_at,
 });
@@ -105,6 +110,7 @@ export function createTunnelStore(db: Db, runtime: Pick<Runtime, 'random'>) {
           shared_everyone: 0,
           shared_users: '[]',
           shared_groups: '[]',
+          tools: null,
           created_at: dbNow,
           seen_at: dbNow,
         })
@@ -129,6 +135,11 @@ export function createTunnelStore(db: Db, runtime: Pick<Runtime, 'random'>) {
         })
         .where('id', '=', id)
         .execute();
+    },
+
+    async setTools(id: string, tools: TunnelTools | null): Promise<void> {
+      const text = tools === null ? null : JSON.stringify(tools);
+      await db.updateTable('tunnels').set({ tools: text }).where('id', '=', id).execute();
     },
 
     /** @returns false when another tunnel has that plain name */

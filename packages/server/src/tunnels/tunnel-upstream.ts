@@ -1,5 +1,6 @@
 import { TERMINAL_RULES, type Upstream } from '../terms/upstream.ts';
 import type { Tunnel } from './tunnel-store.ts';
+import { toolRulesOf } from './tunnel-tools.ts';
 
 /** A local tool may think for as long as a model, milliseconds. */
 const HEADERS_TIMEOUT = 300_000;
@@ -22,6 +23,9 @@ export const upstreamOf = (tunnel: Tunnel): Upstream => ({
   access: { ...tunnel.shared, users: [tunnel.ownerId, ...tunnel.shared.users] },
   headersTimeout: HEADERS_TIMEOUT,
   maxBody: MAX_BODY,
+  ...(tunnel.tools !== null && {
+    mcp: { tools: toolRulesOf(tunnel.tools), recordArguments: false },
+  }),
   ...(tunnel.kind === 'terminal' && { terminal: TERMINAL_RULES }),
 });
 

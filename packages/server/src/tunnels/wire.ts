@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Entry } from './registry.ts';
+import { tunnelTools } from './tunnel-tools.ts';
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
 
@@ -17,6 +18,7 @@ export const tunnelBody = z.object({
     .object({ everyone: z.boolean(), users: z.array(z.string()), groups: z.array(z.string()) })
     .nullable()
     .describe('Null where it is not yours to share'),
+  tools: tunnelTools.nullable().describe('Which may be called; null: all, or not yours to share'),
   url: z.string().describe('What a client is pointed at'),
   connected: z.boolean(),
   since: time.nullable().describe('Since when it is connected, or is not'),
@@ -54,6 +56,7 @@ export function onWire(
     owner: about.owner,
     may_change: about.mayChange,
     shared: about.mayChange ? { everyone, users: [...users], groups: [...groups] } : null,
+    tools: about.mayChange ? tunnel.tools : null,
     url: about.url,
     connected: live !== null,
     since: since === null ? null : iso(since),

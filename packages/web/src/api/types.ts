@@ -234,6 +234,8 @@ export interface Tunnel {
   may_change: boolean;
   /** Null where it is not the caller's to share. */
   shared: Access | null;
+  /** Null: all of them, or not the caller's to share. */
+  tools: ToolRules | null;
   url: string;
   connected: boolean;
   /** Since when it is connected, or is not. */

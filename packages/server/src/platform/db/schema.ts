@@ -208,6 +208,8 @@ interface TunnelsTable {
   /** JSON lists of user ids or addresses, and of groups. */
   shared_users: string;
   shared_groups: string;
+  /** JSON; null: no rules. */
+  tools: string | null;
   created_at: number;
   /** When an agent came with it last. */
   seen_at: number;

@@ -1,18 +1,21 @@
 import type { FormEvent } from 'react';
 import { useState } from 'react';
 import { api } from '../../api/client.ts';
-import type { Tunnel } from '../../api/types.ts';
+import type { ToolRules, Tunnel } from '../../api/types.ts';
 import { Button } from '../../design/button.tsx';
 import { Dialog, DialogActions } from '../../design/dialog.tsx';
 import { Choice, Group, keptList, listOf, TextField } from '../../design/field.tsx';
 import { Failure } from '../../design/state.tsx';
 import { useAct } from '../../live/act.ts';
+import { ToolRuleFields } from '../admin/upstreams/tool-rule-fields.tsx';
+import { toolsIn } from '../admin/upstreams/tool-rules-draft.ts';
 
-/** Who may use a tunnel beside its owner and admins. */
+/** Who may use a tunnel beside its owner and admins, and of an MCP server, which of its tools. */
 export function ShareDialog({ tunnel, onClose }: { tunnel: Tunnel; onClose: () => void }) {
   const act = useAct();
   const before = tunnel.shared ?? { everyone: false, users: [], groups: [] };
   const named = before.users.length + before.groups.length > 0;
+  const hasTools = tunnel.kind === 'mcp' || tunnel.kind === 'stdio';
   const [who, setWho] = useState(before.everyone ? 'everyone' : named ? 'some' : 'nobody');
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -23,7 +26,8 @@ export function ShareDialog({ tunnel, onClose }: { tunnel: Tunnel; onClose: () =
       users: who === 'some' ? keptList(text('users'), before.users, listOf) : [],
       groups: who === 'some' ? keptList(text('groups'), before.groups) : [],
     };
-    const change = () => api.patch(`/api/v1/tunnels/${encodeURIComponent(tunnel.id)}`, { shared });
+    const draft = { shared, ...(hasTools && { tools: rulesIn(form, tunnel) }) };
+    const change = () => api.patch(`/api/v1/tunnels/${encodeURIComponent(tunnel.id)}`, draft);
     if (
       await act.run(
         change,
@@ -72,6 +76,7 @@ export function ShareDialog({ tunnel, onClose }: { tunnel: Tunnel; onClose: () =
           )}
           {choice('everyone', 'Everyone who signed in')}
         </Group>
+        {hasTools && <ToolRuleFields tools={tunnel.tools ?? {}} />}
         {act.error !== null && <Failure error={act.error} />}
         <DialogActions>
           <Button onClick={onClose}>Cancel</Button>
@@ -82,4 +87,11 @@ export function ShareDialog({ tunnel, onClose }: { tunnel: Tunnel; onClose: () =
       </form>
     </Dialog>
   );
+}
+
+/** Null where there are none. */
+function rulesIn(form: FormData, tunnel: Tunnel): ToolRules | null {
+  const rules = toolsIn(form, tunnel.tools ?? {});
+  const none = rules.allow === undefined && rules.deny?.length === 0 && rules.groups === undefined;
+  return none ? null : rules;
 }
