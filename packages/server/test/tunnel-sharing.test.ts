@@ -216,7 +216,7 @@ test('of a shared tunnel some tools may be called by all, and others by a group,
   // They outlive agent and gateway, and are taken back.
   await gateway.kill();
   await gateway.restart();
-  await eventually(() => (agent.output().match(/connected {2}tools/g) ?? []).length === 2);
+  await agent.says(/(connected {2}tools.*){2}/s);
   assert.equal((await ask(bob, 'tools/call', { name: 'get-env', arguments: {} })).status, 403);
   assert.equal((await as(alice, 'PATCH', `/api/v1/tunnels/${id}`, { tools: null })).status, 200);
   assert.equal((await ask(bob, 'tools/call', { name: 'get-env', arguments: {} })).status, 200);
