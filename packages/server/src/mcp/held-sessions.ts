@@ -1,6 +1,7 @@
 import type { Bus } from '../platform/bus.ts';
 import { ExpiringCache } from '../platform/cache.ts';
 import { newId } from '../platform/crypto.ts';
+import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { HeldBack, HeldListener } from './held-back.ts';
@@ -173,6 +174,10 @@ export function createHeldSessions(deps: {
         stray: message => session.stray(message),
         closed: () => drop(session, 'the server is gone'),
       });
+      if (all.get(session.ticket.id!) !== session) {
+        back.close();
+        throw new AppError('upstream_failed', 'The server changed meanwhile; try again.');
+      }
       session.begin(back, declaredIn(request));
       const asked = request.params?.['protocolVersion'];
       const { capabilities, serverInfo, instructions } = back.introduction;
