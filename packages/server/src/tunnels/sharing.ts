@@ -62,7 +62,7 @@ export function createSharing(deps: {
           users: rule.users.length,
           groups: rule.groups.length,
           alias: entry.tunnel.alias,
-          tools: entry.tunnel.tools,
+          tools: entry.tunnel.tools === null ? null : JSON.stringify(entry.tunnel.tools),
         },
       });
     },
