@@ -92,6 +92,7 @@ await part('fuzz', async () => {
   const files = [
     'packages/server/test/fuzz-tunnels.test.ts',
     'packages/server/src/mcp/hostile-input.test.ts',
+    'packages/server/src/terminals/frames.test.ts',
   ];
   say('500,000 made-up inputs of each kind');
   const env = { ...process.env, SALLYPORT_FUZZ: '500000' };

@@ -5,7 +5,7 @@ import { clockMicros } from './clock.ts';
 
 /**
  * A terminal server that does as little as one can (open-terminal's wire), and clients of it, in one process: what stands between them is what is
- * measured. A keystroke is echoed; `B` prints 64 MB. Asked and answered over IPC.
+ * measured. A keystroke is echoed; `B` prints 64 MB of one letter, `L` of a listing, in colours. Asked and answered over IPC.
  */
 export type TerminalJob =
   | {
@@ -15,7 +15,13 @@ export type TerminalJob =
       readonly cookie: string;
       readonly count: number;
     }
-  | { readonly kind: 'bulk'; readonly url: string; readonly origin: string; readonly cookie: string }
+  | {
+      readonly kind: 'bulk';
+      readonly url: string;
+      readonly origin: string;
+      readonly cookie: string;
+      readonly what: 'letter' | 'listing';
+    }
   | {
       readonly kind: 'hold';
       readonly urls: readonly string[];
@@ -32,7 +38,9 @@ export interface TerminalsSeen {
 }
 
 const NOTHING: TerminalsSeen = { p50: Number.NaN, p99: Number.NaN, megabytesPerSecond: Number.NaN, open: 0 };
-const PIECE = Buffer.alloc(16 * 1024, 'a');
+const PIECE = 16 * 1024;
+const LETTER = [Buffer.alloc(PIECE, 'a')];
+const LISTING = listing(64);
 const BULK = 64 * 2 ** 20;
 let made = 0;
 
@@ -45,16 +53,34 @@ const sockets = new WebSocketServer({ server, perMessageDeflate: false });
 sockets.on('connection', socket => {
   socket.on('message', (data: Buffer, binary) => {
     if (!binary) return;
-    if (data[0] === 0x42) void print(socket);
+    if (data[0] === 0x42) void print(socket, LETTER);
+    else if (data[0] === 0x4c) void print(socket, LISTING);
     else socket.send(data);
   });
 });
 
-async function print(socket: WebSocket): Promise<void> {
-  for (let sent = 0; sent < BULK && socket.readyState === WebSocket.OPEN; sent += PIECE.length) {
-    if (socket.bufferedAmount > 1024 * 1024) await new Promise(resolve => socket.send(PIECE, resolve));
-    else socket.send(PIECE);
+async function print(socket: WebSocket, pieces: readonly Buffer[]): Promise<void> {
+  for (let n = 0; n * PIECE < BULK && socket.readyState === WebSocket.OPEN; n++) {
+    const piece = pieces[n % pieces.length]!;
+    if (socket.bufferedAmount > 1024 * 1024) await new Promise(resolve => socket.send(piece, resolve));
+    else socket.send(piece);
   }
+}
+
+/** Names, sizes and times that are no two the same, as `ls -l` prints them: always the same. */
+function listing(count: number): Buffer[] {
+  let seed = 1;
+  const below = (most: number) => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % most;
+  };
+  let text = '';
+  while (text.length < count * PIECE) {
+    const name = `${below(2 ** 31).toString(36)}-${['data', 'report', 'image', 'backup'][below(4)]}.${['txt', 'log', 'png'][below(3)]}`;
+    text += `-rw-r--r-- 1 ada staff ${String(below(10 ** 7)).padStart(8)} Nov ${10 + below(20)} ${10 + below(14)}:${10 + below(50)} \x1b[01;3${below(8)}m${name}\x1b[0m\r\n`;
+  }
+  const whole = Buffer.from(text);
+  return Array.from({ length: count }, (_, n) => whole.subarray(n * PIECE, (n + 1) * PIECE));
 }
 
 async function open(url: string, { origin, cookie }: { origin: string; cookie: string }): Promise<WebSocket> {
@@ -91,7 +117,7 @@ async function run(job: TerminalJob): Promise<TerminalsSeen> {
     }
     const begun = clockMicros();
     let came = 0;
-    socket.send(Buffer.from('B'));
+    socket.send(Buffer.from(job.what === 'letter' ? 'B' : 'L'));
     await new Promise<void>((resolve, reject) => {
       socket.on('message', (data: Buffer) => {
         came += data.length;

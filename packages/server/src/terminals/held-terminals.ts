@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge } from '../platform/metrics.ts';
@@ -53,7 +54,14 @@ export interface HeldTerminals {
   /** A window more of a terminal, whose first it may be. */
   show(
     socket: WebSocket,
-    of: { guest: Guest; upstream: Upstream; terminal: Terminal; wish: Wish; early: EarlyMessage[] },
+    of: {
+      connection: Socket;
+      guest: Guest;
+      upstream: Upstream;
+      terminal: Terminal;
+      wish: Wish;
+      early: EarlyMessage[];
+    },
   ): void;
   list(): readonly Held[];
   find(upstreamId: string, id: string): Held | undefined;
@@ -179,7 +187,7 @@ export function createHeldTerminals(deps: {
   }
 
   return {
-    show(socket, { guest, upstream, terminal, wish, early }) {
+    show(socket, { connection, guest, upstream, terminal, wish, early }) {
       const known = all.get(keyOf(terminal));
       const held = known === undefined || known.attachment.over ? hold(upstream, terminal, guest) : known;
       held.principal = guest.principal;
@@ -205,6 +213,7 @@ export function createHeldTerminals(deps: {
         },
       };
       const viewer = new Viewer(socket, {
+        connection,
         window: attachment.window,
         speaks: wish.speaks,
         from: wish.from,

@@ -62,6 +62,7 @@ async function ground(t: TestContext, answers: { server: boolean; client: boolea
   near.on('upgrade', (req: IncomingMessage, socket: Socket, head) =>
     accept(req, socket, head, webSocket =>
       held.show(webSocket, {
+        connection: socket,
         guest,
         upstream: to,
         terminal: {

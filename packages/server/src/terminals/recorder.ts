@@ -1,14 +1,17 @@
-import { StringDecoder } from 'node:string_decoder';
 import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Actor, Audit } from '../terms/audit.ts';
+import { PieceWriter } from './recording-form.ts';
 import type { RecordingStore } from './recording-store.ts';
 import type { Terminal } from './terminal-store.ts';
 import type { Size } from './viewer.ts';
 
-/** A piece is written when it has so many characters, or at the next look. */
-const PIECE = 128 * 1024;
-/** The shell waits while as much is not written yet, characters. */
+/** So much of the output is compressed at a time, bytes: a millisecond or two of the one thread. */
+const PIECE = 512 * 1024;
+/** Pieces are written when they have so many bytes, or are so many, or at the next look: a commit waits for the disk, and everybody for it. */
+const TOGETHER = 512 * 1024;
+const MOST_TOGETHER = 100;
+/** The shell waits while pieces of as many bytes are not written yet: what is held of them in memory. */
 const BEHIND = 2 * 1024 * 1024;
 /** As wide as screens were, where none has said another size. */
 const USUAL: Size = { cols: 80, rows: 24 };
@@ -29,8 +32,8 @@ export interface Recorder {
 export type Record = (terminal: Terminal, actor: Actor, caughtUp: () => void) => Recorder;
 
 /**
- * Records what terminals print, as asciicast v2 (https://docs.asciinema.org/manual/asciicast/v2/). Keystrokes are not recorded: what is typed
- * and not printed is most often a password.
+ * Records what terminals print, byte for byte (`recording-form.ts`). Keystrokes are not recorded: what is typed and not printed is most often a
+ * password.
  */
 export function createRecord(deps: {
   store: Pick<RecordingStore, 'newId' | 'begin' | 'append' | 'end'>;
@@ -45,20 +48,19 @@ export function createRecord(deps: {
   return (terminal, actor, caughtUp) => {
     const id = store.newId();
     const startedAt = runtime.monotonic();
-    // A character may come in two pieces.
-    const decoder = new StringDecoder('utf8');
+    const gathered = new PieceWriter();
+    let ready: Buffer[] = [];
+    let readyBytes = 0;
     let size: Size | null = null;
-    let lines = '';
+    /** Bytes that are being written. */
     let waiting = 0;
     let number = 0;
     let bytes = 0;
     let failed = false;
     let writing: Promise<void> | null = null;
 
-    const line = (kind: 'o' | 'r', data: string) => {
-      const at = ((runtime.monotonic() - startedAt) / 1_000).toFixed(6);
-      lines += `[${at}, "${kind}", ${JSON.stringify(data)}]\n`;
-    };
+    /** Microseconds. */
+    const elapsed = () => Math.round((runtime.monotonic() - startedAt) * 1_000);
 
     /** One piece after the other; the first waits for a size to be known, or for something to write. */
     function write(act: () => Promise<void>): void {
@@ -78,15 +80,24 @@ export function createRecord(deps: {
       deps.changed(userId);
     }
 
+    function compress(): void {
+      const piece = gathered.take();
+      if (piece === null) return;
+      ready.push(piece);
+      readyBytes += piece.length;
+    }
+
     function flush(): void {
-      if (lines === '' || failed) return;
-      const piece = lines;
-      const [mine, total] = [number++, bytes];
-      lines = '';
-      waiting += piece.length;
+      compress();
+      if (ready.length === 0 || failed) return;
+      const [pieces, first, length, total] = [ready, number, readyBytes, bytes];
+      ready = [];
+      readyBytes = 0;
+      number += pieces.length;
+      waiting += length;
       write(async () => {
-        await store.append(id, mine, piece, total);
-        waiting -= piece.length;
+        await store.append(id, first, pieces, total);
+        waiting -= length;
         if (waiting <= BEHIND / 2) caughtUp();
       });
     }
@@ -98,18 +109,18 @@ export function createRecord(deps: {
       output(chunk) {
         if (failed) return;
         bytes += chunk.length;
-        const text = decoder.write(chunk);
-        if (text !== '') line('o', text);
-        if (lines.length >= PIECE) flush();
+        gathered.output(elapsed(), chunk);
+        if (gathered.size < PIECE) return;
+        compress();
+        if (readyBytes >= TOGETHER || ready.length >= MOST_TOGETHER) flush();
       },
       resized(given) {
-        if (size !== null || writing !== null) line('r', `${given.cols}x${given.rows}`);
+        if (failed) return;
+        if (size !== null || writing !== null) gathered.resized(elapsed(), given);
         size ??= given;
       },
       flush,
       async end() {
-        const rest = decoder.end();
-        if (rest !== '') line('o', rest);
         flush();
         if (writing !== null)
           write(async () => {

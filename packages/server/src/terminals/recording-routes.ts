@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { type Audit, actorOf } from '../terms/audit.ts';
 import type { Principal } from '../terms/principal.ts';
+import { castLines } from './recording-form.ts';
 import type { Recording, RecordingStore } from './recording-store.ts';
 
 /** A day of output, read by somebody with a slow line, milliseconds. */
@@ -92,11 +93,11 @@ function mayHave({ admin, userId, scope }: Principal, recording: Recording): boo
 }
 
 /** Its header, then its events, a line each. */
-async function* asciicast(recording: Recording, pieces: AsyncIterable<string>): AsyncGenerator<string> {
+async function* asciicast(recording: Recording, pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
   const { cols, rows, startedAt } = recording;
   const header = { version: 2, width: cols, height: rows, timestamp: Math.floor(startedAt / 1_000) };
   yield `${JSON.stringify(header)}\n`;
-  yield* pieces;
+  yield* castLines(pieces);
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

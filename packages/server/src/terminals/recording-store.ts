@@ -20,8 +20,8 @@ export interface Recording {
   readonly endedAt: number | null;
 }
 
-/** Pieces are read so many at a time. */
-const BATCH = 20;
+/** Pieces are read so many at a time: half a megabyte each at most. */
+const BATCH = 8;
 
 /** Numbers in the order of texts. */
 const pieceId = (recordingId: string, number: number): string =>
@@ -111,10 +111,18 @@ export function createRecordingStore(deps: {
         .execute();
     },
 
-    /** @param number of the piece. @param bytes of output, with all pieces so far */
-    async append(recordingId: string, number: number, text: string, bytes: number): Promise<void> {
-      const id = pieceId(recordingId, number);
-      const envelope = sealer.seal(text, placeOf(id));
+    /** @param first number of the first of these pieces. @param bytes of output, with all pieces so far */
+    async append(
+      recordingId: string,
+      first: number,
+      pieces: readonly Buffer[],
+      bytes: number,
+    ): Promise<void> {
+      const sealed = pieces.map((piece, n) => {
+        const id = pieceId(recordingId, first + n);
+        const envelope = sealer.sealBytes(piece, placeOf(id));
+        return { id, recording_id: recordingId, envelope, kid: sealer.kid };
+      });
       await db.transaction().execute(async trx => {
         const { numUpdatedRows } = await trx
           .updateTable('recordings')
@@ -123,10 +131,7 @@ export function createRecordingStore(deps: {
           .executeTakeFirst();
         // It may have been deleted while it went on.
         if (numUpdatedRows === 0n) return;
-        await trx
-          .insertInto('recording_pieces')
-          .values({ id, recording_id: recordingId, envelope, kid: sealer.kid })
-          .execute();
+        await trx.insertInto('recording_pieces').values(sealed).execute();
       });
     },
 
@@ -135,7 +140,7 @@ export function createRecordingStore(deps: {
     },
 
     /** What was recorded so far, opened piece by piece. */
-    async *pieces(recordingId: string): AsyncGenerator<string> {
+    async *pieces(recordingId: string): AsyncGenerator<Buffer> {
       let after = '';
       for (;;) {
         const found = await db
@@ -146,7 +151,7 @@ export function createRecordingStore(deps: {
           .orderBy('id')
           .limit(BATCH)
           .execute();
-        for (const { id, envelope } of found) yield sealer.open(envelope, placeOf(id));
+        for (const { id, envelope } of found) yield sealer.openBytes(envelope, placeOf(id));
         if (found.length < BATCH) return;
         after = found.at(-1)!.id;
       }

@@ -1,25 +1,11 @@
-import type { Duplex, Writable } from 'node:stream';
-import * as ws from 'ws';
-
-/** The parts of `ws` that make and read frames; its types leave them out. */
-const { Receiver, Sender } = ws as unknown as {
-  Receiver: new (options: { isServer: boolean; maxPayload: number }) => Writable;
-  Sender: new (stream: Duplex) => FrameSender;
-};
-interface FrameSender {
-  send(data: Buffer | string, options: { binary: boolean; compress: false; fin: true; mask: true }): void;
-  ping(data: Buffer, mask: boolean): void;
-  pong(data: Buffer, mask: boolean): void;
-  close(code: number | undefined, data: string, mask: boolean): void;
-}
+import type { Duplex } from 'node:stream';
+import { BINARY, CLOSE, FrameError, FrameReader, maskedFrame, PING, PONG, TEXT } from './frames.ts';
 
 /** A frame of output is never larger (nor one of a paste), bytes. */
 export const MAX_FRAME = 1024 * 1024;
 /** Between our close and the end of the connection, milliseconds. */
 const CLOSE_WITHIN = 5_000;
 const NOTHING = Buffer.alloc(0);
-const BINARY = { binary: true, compress: false, fin: true, mask: true } as const;
-const TEXT = { ...BINARY, binary: false } as const;
 
 export interface ServerSocketEvents {
   output(bytes: Buffer): void;
@@ -35,8 +21,7 @@ export interface ServerSocketEvents {
  */
 export class ServerSocket {
   readonly #stream: Duplex;
-  readonly #sender: FrameSender;
-  readonly #receiver: Writable;
+  readonly #reader: FrameReader;
   readonly #events: ServerSocketEvents;
   readonly #now: () => number;
   #paused = false;
@@ -50,24 +35,20 @@ export class ServerSocket {
     this.#events = events;
     this.#now = now;
     this.heardAt = now();
-    this.#sender = new Sender(stream);
-    this.#receiver = new Receiver({ isServer: false, maxPayload: MAX_FRAME })
-      .on('message', (data: Buffer, binary: boolean) => {
-        if (binary && !this.#over) events.output(data);
-      })
-      .on('ping', (data: Buffer) => {
-        if (stream.writable) this.#sender.pong(data, true);
-      })
-      .on('conclude', (code: number) => this.#concluded(code))
-      .on('error', () => this.#end(1006))
-      .on('drain', () => {
-        if (!this.#paused) stream.resume();
-      });
+    this.#reader = new FrameReader(
+      { masked: false, most: MAX_FRAME },
+      {
+        binary: bytes => {
+          if (!this.#over) events.output(bytes);
+        },
+        text() {},
+        ping: bytes => this.#answer(bytes),
+        pong() {},
+        close: code => this.#concluded(code),
+      },
+    );
     stream
-      .on('data', (chunk: Buffer) => {
-        this.heardAt = now();
-        if (!this.#receiver.write(chunk)) stream.pause();
-      })
+      .on('data', (chunk: Buffer) => this.#came(chunk))
       .on('drain', () => events.drain())
       .on('error', () => this.#end(1006))
       .on('end', () => this.#end(1006))
@@ -86,12 +67,13 @@ export class ServerSocket {
   }
 
   send(data: Buffer | string): void {
-    if (this.#over || !this.#stream.writable) return;
-    this.#sender.send(data, typeof data === 'string' ? TEXT : BINARY);
+    if (this.#over) return;
+    if (typeof data === 'string') this.#write(TEXT, Buffer.from(data));
+    else this.#write(BINARY, data);
   }
 
   ping(): void {
-    if (!this.#over && this.#stream.writable) this.#sender.ping(NOTHING, true);
+    if (!this.#over) this.#write(PING, NOTHING);
   }
 
   /** Nothing more is read until `resume`: the shell waits. */
@@ -117,6 +99,26 @@ export class ServerSocket {
     setTimeout(() => this.#stream.destroy(), CLOSE_WITHIN).unref();
   }
 
+  #came(chunk: Buffer): void {
+    this.heardAt = this.#now();
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#sayClose(error.code);
+      this.#end(1006);
+    }
+  }
+
+  /** Not every ping needs its pong (RFC 6455 section 5.5.3): one that asks and does not read is not answered without end. */
+  #answer(bytes: Buffer): void {
+    if (!this.#closing && this.buffered < MAX_FRAME) this.#write(PONG, bytes);
+  }
+
+  #write(opcode: number, data: Buffer): void {
+    if (this.#stream.writable) this.#stream.write(maskedFrame(opcode, data));
+  }
+
   #concluded(code: number): void {
     this.#sayClose(code === 1005 ? undefined : code);
     this.#stream.end();
@@ -124,9 +126,11 @@ export class ServerSocket {
   }
 
   #sayClose(code: number | undefined): void {
-    if (this.#closing || !this.#stream.writable) return;
+    if (this.#closing) return;
     this.#closing = true;
-    this.#sender.close(code, '', true);
+    const bytes = Buffer.alloc(code === undefined ? 0 : 2);
+    if (code !== undefined) bytes.writeUInt16BE(code);
+    this.#write(CLOSE, bytes);
   }
 
   #end(code: number): void {

@@ -99,7 +99,7 @@ export function createTerminals(deps: TerminalsDeps): Terminals {
   }
 
   async function welcome(webSocket: WebSocket, known: Guest | null, arrival: Arrival): Promise<void> {
-    const { req } = arrival;
+    const { req, socket: connection } = arrival;
     webSocket.on('error', () => {});
     const early = new EarlyMessages(webSocket);
     try {
@@ -111,7 +111,7 @@ export function createTerminals(deps: TerminalsDeps): Terminals {
       if (ending) throw new AppError('unavailable', RESTARTING.reason);
       if (webSocket.readyState !== webSocket.OPEN) return;
       const wish = wishOf(query, webSocket.protocol === SUBPROTOCOL);
-      held.show(webSocket, { guest, upstream, terminal, wish, early: early.take() });
+      held.show(webSocket, { connection, guest, upstream, terminal, wish, early: early.take() });
     } catch (error) {
       noteFailure(deps.log, error, null);
       const { code, reason } = closingFor(error);

@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Closing } from './closing.ts';
 import type { EarlyMessage } from './early-messages.ts';
+import { writeBinary } from './frames.ts';
 import type { OutputWindow } from './window.ts';
 
 /** Bytes that may be on their way to one client. */
@@ -28,6 +30,7 @@ export interface ViewerEvents {
 /** One window in which a terminal is shown: a client's WebSocket, and how far it has seen the output. */
 export class Viewer {
   readonly #socket: WebSocket;
+  readonly #connection: Socket;
   readonly #window: OutputWindow;
   readonly #events: ViewerEvents;
   readonly #now: () => number;
@@ -48,6 +51,8 @@ export class Viewer {
   constructor(
     socket: WebSocket,
     options: {
+      /** Under the WebSocket: output goes there in frames of ours, between whole ones of its own. */
+      connection: Socket;
       window: OutputWindow;
       speaks: boolean;
       from: number | null;
@@ -59,6 +64,7 @@ export class Viewer {
   ) {
     const { window, events, now } = options;
     this.#socket = socket;
+    this.#connection = options.connection;
     this.#window = window;
     this.#events = events;
     this.#now = now;
@@ -122,17 +128,22 @@ export class Viewer {
     if (this.#held || this.#full || this.#over) return;
     const window = this.#window;
     if (this.next < window.start) gap();
-    let sent = false;
-    while (this.next < window.end && this.#socket.bufferedAmount < ON_ITS_WAY) {
+    let room = ON_ITS_WAY - this.#connection.writableLength;
+    if (this.next === window.end || room <= 0) return;
+    const pieces: Buffer[] = [];
+    const from = this.next;
+    while (this.next < window.end && room > 0) {
       const bytes = window.read(this.next);
       this.next += bytes.length;
-      this.bytesDown += bytes.length;
-      const isLast = this.next === window.end || this.#socket.bufferedAmount + bytes.length >= ON_ITS_WAY;
-      if (isLast) this.#socket.send(bytes, BINARY, this.#flushed);
-      else this.#socket.send(bytes, BINARY);
-      sent = true;
+      room -= bytes.length;
+      pieces.push(bytes);
     }
-    if (sent) this.#events.progress(this);
+    // After a close nothing may follow (RFC 6455 section 5.5.1).
+    if (this.#socket.readyState === this.#socket.OPEN) {
+      this.bytesDown += this.next - from;
+      writeBinary(this.#connection, pieces, this.next - from, this.#flushed);
+    }
+    this.#events.progress(this);
   }
 
   /** It can show more again, or has to have it now, since nothing comes after. */

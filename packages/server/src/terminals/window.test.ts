@@ -41,3 +41,30 @@ test('a window that holds a prompt is small', () => {
   assert.equal(window.read(0).buffer.byteLength, 2 * 1024);
   assert.equal(window.read(2).length, 0);
 });
+
+test('however little of what was read is output, the window holds no more than a few times what it keeps', () => {
+  const size = 64 * 1024;
+  for (const [length, apart] of [
+    [20, 65_000],
+    [4_096, 60_000],
+    [5_000, 60_000],
+    [16_000, 48_000],
+    [16_384, 49_152],
+    [16_384, 16_388],
+  ] as const) {
+    const window = new OutputWindow(size);
+    for (let n = 0; n * length < 4 * size; n++) {
+      const read = Buffer.allocUnsafeSlow(64 * 1024);
+      for (let at = 0; at + length <= read.length; at += apart) window.append(read.subarray(at, at + length));
+    }
+    const held = new Map<ArrayBufferLike, number>();
+    for (let at = window.start; at < window.end; ) {
+      const { buffer, length: got } = window.read(at);
+      held.set(buffer, buffer.byteLength);
+      at += got;
+    }
+    const bytes = [...held.values()].reduce((sum, one) => sum + one, 0);
+    assert.ok(window.end - window.start >= size);
+    assert.ok(bytes <= 5 * size + 64 * 1024, `${bytes} for pieces of ${length}`);
+  }
+});

@@ -1,11 +1,17 @@
 /** Small pieces are gathered into blocks of this size, bytes. */
 const BLOCK = 16 * 1024;
+/** What is smaller is copied in any case, bytes. */
+const SMALL = 4 * 1024;
+/** Parts of what was read are kept as they are while that holds no more memory than so many times what is to be kept. */
+const AT_MOST = 4;
 
 interface Block {
   /** Number of its first byte. */
   readonly start: number;
   readonly bytes: Buffer;
   used: number;
+  /** Bytes of memory that it holds, beside what the block before it does. */
+  holds: number;
 }
 
 /**
@@ -15,6 +21,7 @@ interface Block {
 export class OutputWindow {
   readonly #size: number;
   #blocks: Block[] = [];
+  #held = 0;
   /** Number of the byte that comes next. */
   end = 0;
 
@@ -29,24 +36,10 @@ export class OutputWindow {
   }
 
   append(chunk: Buffer): void {
-    let rest = chunk;
-    const last = this.#blocks.at(-1);
-    if (last !== undefined && last.used < last.bytes.length && chunk.length < BLOCK) {
-      const taken = rest.copy(last.bytes, last.used);
-      last.used += taken;
-      this.end += taken;
-      rest = rest.subarray(taken);
-    }
-    if (rest.length >= BLOCK) this.#add(rest, rest.length);
-    else if (rest.length > 0) {
-      // The first is small: most terminals that wait for somebody have printed a prompt and nothing else.
-      const block = Buffer.allocUnsafeSlow(
-        this.#blocks.length === 0 && rest.length < BLOCK / 8 ? BLOCK / 8 : BLOCK,
-      );
-      rest.copy(block);
-      this.#add(block, rest.length);
-    }
-    while (this.#blocks.length > 1 && this.end - this.#blocks[1]!.start >= this.#size) this.#blocks.shift();
+    if (chunk.length === 0) return;
+    if (this.#mayHold(chunk)) this.#add(chunk, chunk.length);
+    else this.#copy(chunk);
+    while (this.#blocks.length > 1 && this.end - this.#blocks[1]!.start >= this.#size) this.#drop();
   }
 
   /**
@@ -61,8 +54,44 @@ export class OutputWindow {
     return Buffer.alloc(0);
   }
 
+  /** Whether a piece is kept as it came, and with it all of the buffer that it is a part of. */
+  #mayHold(chunk: Buffer): boolean {
+    if (chunk.length < SMALL) return false;
+    const { buffer } = chunk;
+    return (
+      buffer === this.#blocks.at(-1)?.bytes.buffer || this.#held + buffer.byteLength <= AT_MOST * this.#size
+    );
+  }
+
+  #copy(chunk: Buffer): void {
+    const last = this.#blocks.at(-1);
+    let rest = chunk;
+    if (last !== undefined && last.used < last.bytes.length) {
+      const taken = rest.copy(last.bytes, last.used);
+      last.used += taken;
+      this.end += taken;
+      rest = rest.subarray(taken);
+    }
+    if (rest.length === 0) return;
+    // The first is small: most terminals that wait for somebody have printed a prompt and nothing else.
+    const usual = this.#blocks.length === 0 && rest.length < BLOCK / 8 ? BLOCK / 8 : BLOCK;
+    const block = Buffer.allocUnsafeSlow(Math.max(usual, rest.length));
+    rest.copy(block);
+    this.#add(block, rest.length);
+  }
+
   #add(bytes: Buffer, used: number): void {
-    this.#blocks.push({ start: this.end, bytes, used });
+    const isHeld = bytes.buffer === this.#blocks.at(-1)?.bytes.buffer;
+    const holds = isHeld ? 0 : bytes.buffer.byteLength;
+    this.#held += holds;
+    this.#blocks.push({ start: this.end, bytes, used, holds });
     this.end += used;
+  }
+
+  #drop(): void {
+    const gone = this.#blocks.shift()!;
+    const oldest = this.#blocks[0]!;
+    if (oldest.bytes.buffer === gone.bytes.buffer) oldest.holds += gone.holds;
+    else this.#held -= gone.holds;
   }
 }

@@ -3,6 +3,10 @@ export interface Sealer {
   seal(plaintext: string, associatedData: string): string;
   /** @throws AppError `seal_broken` for a wrong key, place or tampered text. */
   open(envelope: string, associatedData: string): string;
+  /** The same for bytes; a text is its UTF-8. */
+  sealBytes(plaintext: Buffer, associatedData: string): string;
+  /** @throws AppError `seal_broken` */
+  openBytes(envelope: string, associatedData: string): Buffer;
 }
 
 /** One sealed record, wherever it is kept. */

@@ -55,7 +55,7 @@ function shelfOf(store: Pick<GrantStore, 'sealedOtherwise' | 'reseal' | 'kids'>)
 /** Null for what does not open: it stays as it is, and keeps no other from being resealed. `doctor` counts what lacks its key. */
 function sealedAnew({ envelope, place }: SealedRecord, sealer: KeyringSealer): string | null {
   try {
-    return sealer.seal(sealer.open(envelope, place), place);
+    return sealer.sealBytes(sealer.openBytes(envelope, place), place);
   } catch (error) {
     if (error instanceof AppError && error.code === 'seal_broken') return null;
     throw error;

@@ -30,23 +30,29 @@ export function createSealer(ring: Keyring, runtime: Pick<Runtime, 'random'>): K
     return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   };
 
+  function sealBytes(plaintext: Buffer, associatedData: string): string {
+    const bound = bind(newest.kid, associatedData);
+    const dataKey = runtime.random(KEY);
+    const wrapped = encrypt(newest.bytes, dataKey, bound);
+    const sealed = encrypt(dataKey, plaintext, bound);
+    return [VERSION, newest.kid, wrapped.toString('base64url'), sealed.toString('base64url')].join('.');
+  }
+
+  function openBytes(envelope: string, associatedData: string): Buffer {
+    const { kid, wrapped, sealed } = parse(envelope);
+    const key = byKid.get(kid);
+    if (key === undefined) throw broken(`the key ${kid} that sealed it is not in encryptionKey`);
+    const bound = bind(kid, associatedData);
+    return decrypt(decrypt(key, wrapped, bound), sealed, bound);
+  }
+
   return {
     kid: newest.kid,
     kids: new Set(byKid.keys()),
-    seal(plaintext, associatedData) {
-      const bound = bind(newest.kid, associatedData);
-      const dataKey = runtime.random(KEY);
-      const wrapped = encrypt(newest.bytes, dataKey, bound);
-      const sealed = encrypt(dataKey, Buffer.from(plaintext, 'utf8'), bound);
-      return [VERSION, newest.kid, wrapped.toString('base64url'), sealed.toString('base64url')].join('.');
-    },
-    open(envelope, associatedData) {
-      const { kid, wrapped, sealed } = parse(envelope);
-      const key = byKid.get(kid);
-      if (key === undefined) throw broken(`the key ${kid} that sealed it is not in encryptionKey`);
-      const bound = bind(kid, associatedData);
-      return decrypt(decrypt(key, wrapped, bound), sealed, bound).toString('utf8');
-    },
+    sealBytes,
+    openBytes,
+    seal: (plaintext, associatedData) => sealBytes(Buffer.from(plaintext, 'utf8'), associatedData),
+    open: (envelope, associatedData) => openBytes(envelope, associatedData).toString('utf8'),
   };
 }
 

@@ -265,7 +265,7 @@ interface RecordingPiecesTable {
   /** The recording's id and the piece's number, in the order of the pieces. */
   id: string;
   recording_id: string;
-  /** Lines of asciicast v2, sealed. */
+  /** What was printed and when, compressed and sealed; of older versions lines of asciicast v2 (`terminals/recording-form.ts`). */
   envelope: string;
   kid: string;
 }
