@@ -1,7 +1,8 @@
 /**
- * `npm run faults`: the faults of the tunnel tests at full size: 100 kills under 64 callers and 100,000 calls, 100,000 calls with the same ids, a slow
- * reader beside fast ones, a network that swallows everything, in real time, and 500,000 made-up inputs of each kind. Some minutes; says
- * what it does, and ends by itself, with exit code 1 where something did not hold.
+ * `npm run faults`: the faults of the tests of tunnels and terminals at full size: 100 kills under 64 callers and 100,000 calls, 100,000 calls with the same ids, a slow
+ * reader beside fast ones, a network that swallows everything, in real time, and 500,000 made-up inputs of each kind; and those of terminals: 1,000
+ * drops under a counter, servers and gateways that die, 500 shells at once, 100 MB into a browser. Some minutes; says what it does, and ends
+ * by itself, with exit code 1 where something did not hold.
  *
  * `npm run faults -- --kills 20 --calls 20000` for less; `--only slow,hole` for some.
  */
@@ -17,7 +18,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '100' },
     calls: { type: 'string', default: '100000' },
-    only: { type: 'string', default: 'kills,ids,slow,hole,fuzz' },
+    only: { type: 'string', default: 'kills,ids,slow,hole,fuzz,terminals' },
   },
 });
 const size = { kills: Number(values.kills), calls: Number(values.calls) };
@@ -26,6 +27,14 @@ let total = 0;
 const say = (text: string) => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`);
 const MB = 2 ** 20;
 const seconds = (from: number) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+
+/** Runs files of tests at the size that `env` says. @returns whether all of it held */
+function tested(files: readonly string[], env: Record<string, string>): boolean {
+  const args = ['--test', '--test-concurrency=1', ...files];
+  return (
+    spawnSync(process.execPath, args, { env: { ...process.env, ...env }, stdio: 'inherit' }).status === 0
+  );
+}
 
 /** Runs one part with what it opened, and closes that. */
 async function part(name: string, run: (t: { after(close: () => unknown): void }) => Promise<void>) {
@@ -95,9 +104,15 @@ await part('fuzz', async () => {
     'packages/server/src/terminals/frames.test.ts',
   ];
   say('500,000 made-up inputs of each kind');
-  const env = { ...process.env, SALLYPORT_FUZZ: '500000' };
-  const { status } = spawnSync(process.execPath, ['--test', ...files], { env, stdio: 'inherit' });
-  if (status !== 0) faults.push('an input was not refused');
+  if (!tested(files, { SALLYPORT_FUZZ: '500000' })) faults.push('an input was not refused');
+});
+
+await part('terminals', async () => {
+  const files = ['terminal-reattach', 'terminal-flow', 'shells', 'console-terminal'].map(
+    name => `packages/server/test/${name}.test.ts`,
+  );
+  if (!tested(files, { SALLYPORT_TEST_FULL: '1', SALLYPORT_TEST_BULK_MB: '100' }))
+    faults.push('a terminal did not hold');
 });
 
 console.log(total === 0 ? 'everything held' : `${total} faults`);

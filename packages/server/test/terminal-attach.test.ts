@@ -206,6 +206,36 @@ test('an exit is told, also of a server that does not tell it', async () => {
   }
 });
 
+test('a terminal that was made in a chat is listed beside the others while it is open, and to nobody else', async () => {
+  const [carol, dave] = [await bearer('carla@corp.example'), await bearer('dave@corp.example')];
+  const list = async (who: Record<string, string>) =>
+    (await as(who)('GET', '/terminals/box/api/terminals')).body as { id: string; attached: boolean }[];
+  const chat = await create(carol, 'box', { 'x-session-id': 'chat-of-carla' });
+  const plain = await create(carol, 'box');
+  const client = attach('box', chat, { headers: carol, protocols: SPEAKS });
+  await client.told('attached');
+  assert.deepEqual(
+    (await list(carol)).map(({ id, attached }) => [id, attached]),
+    [
+      [plain, false],
+      [chat, true],
+    ],
+  );
+  const inChat = await list({ ...carol, 'x-session-id': 'chat-of-carla' });
+  assert.deepEqual(
+    inChat.map(({ id }) => id),
+    [chat],
+  );
+  assert.deepEqual(await list(dave), []);
+  client.type('exit\n');
+  await client.end();
+  await eventually(() => !servers['box']!.shells.has(chat));
+  assert.deepEqual(
+    (await list(carol)).map(({ id }) => id),
+    [plain],
+  );
+});
+
 test('a shell that is gone at its server is told as such, and no token goes into a URL for it', async () => {
   const server = servers['box']!;
   const id = await create(alice, 'box');
@@ -215,7 +245,7 @@ test('a shell that is gone at its server is told as such, and no token goes into
   assert.ok(server.handshakes.every(({ url }) => !url.includes('token=')));
 });
 
-test('a key that is revoked, a user who is disabled and a server that is removed take their terminals along', async () => {
+test('a key that is revoked, a user who is disabled, a server that is taken from one and a server that is removed take their terminals along', async () => {
   const admin = { authorization: `Bearer ${await keyOf(gateway, 'root@corp.example', '--admin')}` };
   const server = servers['box']!;
   const carol = await bearer('carol@corp.example');
@@ -248,6 +278,11 @@ test('a key that is revoked, a user who is disabled and a server that is removed
     access: { everyone: true },
   };
   assert.equal((await as(admin)('POST', '/api/v1/upstreams', draft)).status, 201);
+  const denied = await open('added', alice);
+  const forAdmins = { ...draft, access: {} };
+  assert.equal((await as(admin)('PUT', '/api/v1/upstreams/added', forAdmins)).status, 200);
+  assert.equal((await denied.end()).code, 4003);
+  assert.equal((await as(admin)('PUT', '/api/v1/upstreams/added', draft)).status, 200);
   const removed = await open('added', alice);
   assert.equal((await as(admin)('DELETE', '/api/v1/upstreams/added')).status, 204);
   assert.equal((await removed.end()).code, 4003);

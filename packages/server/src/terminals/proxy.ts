@@ -22,9 +22,13 @@ const OURS = new Set(['user_id', 'context_id', 'token']);
 
 export interface ProxyDeps {
   upstreams: { find(id: string, asker: Principal): Upstream | undefined };
-  store: Pick<TerminalStore, 'add' | 'find' | 'idsOf' | 'isAnothers' | 'remove'>;
-  /** Who is attached now, and the end of all that. */
-  attached: { has(upstreamId: string, id: string): boolean; end(upstreamId: string, id: string): void };
+  store: Pick<TerminalStore, 'add' | 'find' | 'of' | 'isAnothers' | 'remove'>;
+  /** Who is attached now, what is kept open for whoever comes back, and the end of all that. */
+  attached: {
+    has(upstreamId: string, id: string): boolean;
+    holds(upstreamId: string, id: string): boolean;
+    end(upstreamId: string, id: string): void;
+  };
 }
 
 /**
@@ -73,11 +77,10 @@ export function createProxy(deps: ProxyDeps) {
 
   /** What has to be known of the answer; null: nothing, it streams. */
   function readerOf(method: string, target: Target, made: Omit<Parameters<TerminalStore['add']>[0], 'id'>) {
-    const { upstreamId, userId } = made;
+    const { upstreamId } = made;
     if (target.what === 'terminals' && method === 'POST')
       return (answer: ReadAnswer) => creation(answer, made);
-    if (target.what === 'terminals' && method === 'GET')
-      return (answer: ReadAnswer) => ownOf(answer, upstreamId, userId);
+    if (target.what === 'terminals' && method === 'GET') return (answer: ReadAnswer) => ownOf(answer, made);
     if (target.what === 'terminal' && target.tail === '')
       return async ({ status }: ReadAnswer) => {
         if (status !== 404 && (method !== 'DELETE' || status >= 300)) return;
@@ -105,17 +108,28 @@ export function createProxy(deps: ProxyDeps) {
       throw new AppError('conflict', 'The terminal server gave out an id that is in use.');
   }
 
-  async function ownOf({ status, body }: ReadAnswer, upstreamId: string, userId: string): Promise<unknown> {
+  async function ownOf(
+    { status, body }: ReadAnswer,
+    { upstreamId, userId, sessionId, contextId }: Omit<Parameters<TerminalStore['add']>[0], 'id'>,
+  ): Promise<unknown> {
     if (status >= 300) return undefined;
     if (!Array.isArray(body))
       throw new AppError(
         'upstream_failed',
         `The terminal server ${upstreamId} answered with no list of terminals.`,
       );
-    const own = await store.idsOf(upstreamId, userId);
-    return body
-      .filter((one): one is { id: string } => own.has((one as { id?: string } | null)?.id ?? ''))
-      .map(one => ({ ...one, attached: attached.has(upstreamId, one.id) }));
+    const mine = await store.of(upstreamId, userId);
+    const own = new Set(mine.map(({ id }) => id));
+    const listed = body.filter((one): one is { id: string } =>
+      own.has((one as { id?: string } | null)?.id ?? ''),
+    );
+    for (const { id } of listed) own.delete(id);
+    // Servers of today list those of one session alone. What was made in another one, and is open here, runs as well.
+    const others = mine
+      .filter(one => own.has(one.id) && (one.sessionId !== sessionId || one.contextId !== contextId))
+      .filter(({ id }) => attached.holds(upstreamId, id))
+      .map(({ id, createdAt }) => ({ id, created_at: new Date(createdAt).toISOString(), pid: null }));
+    return [...listed, ...others].map(one => ({ ...one, attached: attached.has(upstreamId, one.id) }));
   }
 }
 

@@ -40,8 +40,11 @@ for (const [name, place] of Object.entries(places)) {
     assert.deepEqual([found.userId, found.sessionId], ['usr_1', 'other']);
     assert.equal(typeof found.createdAt, 'number');
     assert.equal(await store.find('box', 't2'), null);
-    assert.deepEqual([...(await store.idsOf('box', 'usr_1'))], ['t1']);
-    assert.deepEqual([...(await store.idsOf('box', 'usr_2'))], []);
+    assert.deepEqual(
+      (await store.of('box', 'usr_1')).map(({ id }) => id),
+      ['t1'],
+    );
+    assert.deepEqual(await store.of('box', 'usr_2'), []);
     for (const session of ['t1', 'other']) {
       assert.equal(await store.isAnothers('box', session, 'usr_2'), true);
       assert.equal(await store.isAnothers('box', session, 'usr_1'), false);

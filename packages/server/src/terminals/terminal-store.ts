@@ -71,15 +71,17 @@ export function createTerminalStore(db: Db) {
       return row === undefined ? null : toTerminal(row);
     },
 
-    /** Ids of one user's terminals at a server. */
-    async idsOf(upstreamId: string, userId: string): Promise<ReadonlySet<string>> {
+    /** One user's terminals at a server, the oldest first. */
+    async of(upstreamId: string, userId: string): Promise<Terminal[]> {
       const rows = await db
         .selectFrom('terminals')
-        .select('terminal_id')
+        .select(COLUMNS)
         .where('upstream_id', '=', upstreamId)
         .where('user_id', '=', userId)
+        .orderBy('created_at')
+        .orderBy('terminal_id')
         .execute();
-      return new Set(rows.map(row => row.terminal_id));
+      return rows.map(toTerminal);
     },
 
     /** Whether another user's terminal at this server is called so, or was made in a session of this name. */

@@ -56,6 +56,8 @@ export interface Terminals extends AsyncDisposable {
   /** What the calls over HTTP have to know of, and to end. */
   readonly attached: {
     has(upstreamId: string, id: string): boolean;
+    /** Whether it is open here, with or without a window. */
+    holds(upstreamId: string, id: string): boolean;
     end(upstreamId: string, id: string): void;
   };
   /** Begins to look after what is open. */
@@ -135,6 +137,7 @@ export function createTerminals(deps: TerminalsDeps): Terminals {
 
     attached: {
       has: (upstreamId, id) => (held.find(upstreamId, id)?.attachment.viewers.size ?? 0) > 0,
+      holds: (upstreamId, id) => held.find(upstreamId, id)?.attachment.open ?? false,
       end: (upstreamId, id) => held.find(upstreamId, id)?.attachment.end(EXITED),
     },
 
