@@ -10,7 +10,7 @@ import { terminalHouse } from './fixtures/terminal-house.ts';
 const { gateway, servers, bearer, as, create, attach } = await terminalHouse({
   box: { generation: 'open-terminal' },
   old: { generation: 'open-terminal-0.11' },
-  pod: { generation: 'orchestrator-0.2' },
+  pod: { generation: 'orchestrator-0.2', config: { policy: 'gpu' } },
   query: { generation: 'orchestrator-0.0' },
   fixed: { generation: 'orchestrator-0.0', config: { attach: 'message' } },
 });
@@ -23,7 +23,8 @@ const SPEAKS = ['sallyport.terminal.v1'];
 test('every generation of servers is attached, with what it wants to see and no more', async () => {
   const me = (await as(alice)('GET', '/api/v1/me')).body.user.id as string;
   for (const name of ['box', 'old', 'pod', 'query']) {
-    const id = await create(alice, name, { 'x-session-id': `chat-of-${name}` });
+    const context = { 'x-session-id': `chat-of-${name}`, 'x-terminal-context-id': `chat:${name}` };
+    const id = await create(alice, name, context);
     const client = attach(name, id, { headers: alice });
     await client.open();
     client.type('echo h""i\n');
@@ -31,7 +32,10 @@ test('every generation of servers is attached, with what it wants to see and no 
     const { handshakes, texts, key } = servers[name]!;
     const last = handshakes.at(-1)!;
     const url = new URL(last.url, 'http://x');
+    assert.equal(url.pathname, `${name === 'pod' ? '/p/gpu' : ''}/api/terminals/${id}`);
     assert.equal(url.searchParams.get('user_id'), me);
+    assert.equal(url.searchParams.get('context_id'), `chat:${name}`);
+    assert.equal(last.headers['x-terminal-context-id'], `chat:${name}`);
     assert.equal(url.searchParams.get('token'), name === 'query' ? key : null);
     assert.equal(last.headers['x-user-id'], me);
     assert.equal(last.headers['x-session-id'], `chat-of-${name}`);
