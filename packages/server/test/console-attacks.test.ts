@@ -66,6 +66,66 @@ test('markup in whatever a person or a provider can set stays text on every page
   }
 });
 
+test('markup in what admins define, in whatever field, and in what an agent calls itself, stays text in lists and forms', {
+  skip,
+}, async t => {
+  const { gateway, provider } = await startHouse(t);
+  provider.account = 'root';
+  const root = await openWindow(t, [401]);
+  await signIn(root, gateway);
+  const make = async (path: string, data: object) => {
+    const made = await root.request.post(gateway.url + path, { data });
+    assert.ok(made.ok(), `${path}: ${await made.text()}`);
+    return (await made.json()) as Record<string, string>;
+  };
+  const access = { everyone: true, users: [XSS], groups: [XSS] };
+  const credential = { use: 'key', key: XSS, header: 'x-key', scheme: '' };
+  await make('/api/v1/upstreams', {
+    ...{
+      id: 'tools',
+      name: `tools ${XSS}`,
+      kind: 'mcp',
+      url: 'https://mcp.corp.example/',
+      access,
+      credential,
+    },
+    tools: { allow: [XSS], deny: [XSS], groups: { [XSS]: { allow: [XSS], deny: [] } } },
+  });
+  await make('/api/v1/upstreams', {
+    ...{ id: 'llm', name: `llm ${XSS}`, kind: 'openai', url: 'https://llm.corp.example/v1' },
+    ...{ models: [XSS], access, credential },
+  });
+  await make('/api/v1/providers', {
+    ...{ id: 'other', name: `other ${XSS}`, issuer: 'https://other.corp.example', client_id: XSS },
+    ...{ client_secret: XSS, scope: `openid ${XSS}`, groups_claim: XSS },
+    ...{ allow: { claim: XSS, has: [XSS] }, admins: { claim: XSS, has: [XSS] } },
+  });
+  for (const [path, ...names] of [
+    ['/admin/upstreams', `tools ${XSS}`, `llm ${XSS}`],
+    ['/admin/providers', `other ${XSS}`],
+  ] as const) {
+    await root.goto(gateway.url + path);
+    for (const name of names) {
+      for (const verb of ['Edit', 'Remove']) {
+        await root.getByRole('button', { name: `${verb} ${name}` }).click();
+        await root.getByRole('dialog').getByRole('button', { name: 'Cancel' }).waitFor();
+        await assertText(root);
+        await root.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+      }
+    }
+  }
+  await root.goto(`${gateway.url}/account`);
+  await root.getByRole('button', { name: 'Make a key' }).click();
+  await root.getByLabel(`llm ${XSS}`).waitFor();
+  await assertText(root);
+
+  const { user_code } = await make('/api/v1/agent-logins', { name: XSS });
+  await root.goto(`${gateway.url}/agent-login#${user_code}`);
+  await root.getByRole('button', { name: 'Continue' }).click();
+  await root.getByText(XSS).waitFor();
+  await assertText(root);
+});
+
 async function assertText(page: Page): Promise<void> {
   const where = page.url();
   assert.equal(await page.locator('#root img, #root script').count(), 0, where);

@@ -127,7 +127,8 @@ test('the first admin sets a password under My account, signs out, and comes bac
   skip,
 }, async t => {
   const { gateway, admin } = await startTeam(t);
-  await admin.goto(`${gateway.url}/account`);
+  await admin.getByRole('link', { name: 'Upstreams I may use' }).click();
+  await admin.getByRole('link', { name: 'Set a password' }).click();
   await admin.getByRole('button', { name: 'Set a password' }).click();
   await admin.getByLabel('Email').fill('root@corp.example');
   await admin.getByLabel('New password').fill(PASSWORD);
@@ -138,6 +139,8 @@ test('the first admin sets a password under My account, signs out, and comes bac
   await admin.getByLabel('Email').waitFor();
   await enter(admin, gateway, 'root@corp.example', PASSWORD);
   await atHome(admin);
+  await admin.getByText('There is nothing behind the gate for you yet.').waitFor();
+  assert.equal(await admin.getByRole('link', { name: 'Set a password' }).count(), 0);
   await admin.getByRole('link', { name: 'Users' }).waitFor();
 });
 
@@ -218,13 +221,13 @@ test('removing somebody says what goes with them, and ends their windows within 
   ])
     await dialog.getByText(line).waitFor();
   assert.deepEqual(await faultsOf(admin), []);
-  await dialog.getByRole('button', { name: 'Keep it' }).click();
-  await admin.getByRole('heading', { name: 'Alice Moreau' }).waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await admin.getByRole('heading', { name: 'Alice Moreau', exact: true }).waitFor();
 
   await admin.getByRole('button', { name: 'Remove Alice Moreau' }).click();
   await dialog.getByRole('button', { name: 'Remove for good' }).click();
   await turnedOut(alice, '/account');
-  await admin.getByRole('heading', { name: 'Alice Moreau' }).waitFor({ state: 'detached' });
+  await admin.getByRole('heading', { name: 'Alice Moreau', exact: true }).waitFor({ state: 'detached' });
   assert.equal(provider.revocations, 1);
   await admin.goto(`${gateway.url}/admin/audit?action=user.remove`);
   await admin

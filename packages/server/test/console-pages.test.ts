@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { openWindow, signIn, skip, startHouse, useChromium } from './fixtures/console.ts';
 import { faultsOf } from './fixtures/console-faults.ts';
+import { startModernServer } from './fixtures/mcp-servers.ts';
+import { startTerminalServer } from './fixtures/terminal-server.ts';
 
 useChromium();
 
@@ -108,21 +110,47 @@ test('the keyboard alone leads from the top of the home page to its snippets', {
 });
 
 test('the snippets are calls that this gateway answers', { skip }, async t => {
-  const { gateway, upstream } = await startHouse(t);
+  const [modern, shells] = [await startModernServer(t), await startTerminalServer(t, 'orchestrator-0.2')];
+  const { gateway, upstream } = await startHouse(t, {
+    upstreams: [
+      { id: 'tools', name: 'Tools', kind: 'mcp', url: modern.url },
+      { id: 'pods', name: 'Pods', kind: 'terminal', url: shells.url },
+    ].map(one => ({
+      ...one,
+      access: { everyone: true },
+      ...(one.kind === 'terminal' ? { credential: { use: 'key', key: shells.key } } : {}),
+    })),
+  });
   const page = await openWindow(t, [401]);
   await signIn(page, gateway);
   const key = (await gateway.command('keys', 'create', '--user', 'alice@corp.example')).stdout.trim();
   const env = { ...process.env, SALLYPORT_KEY: key };
-  const snippet = async (name: string) => {
-    await page.getByRole('tab', { name }).click();
-    return (await page.getByRole('tabpanel').locator('code').first().textContent())!;
+  const snippet = async (of: string, name: string) => {
+    const entry = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: of }) });
+    if ((await entry.getByRole('tab').count()) === 0) await entry.getByText(`How to use ${of}`).click();
+    await entry.getByRole('tab', { name, exact: true }).click();
+    return (await entry.getByRole('tabpanel').locator('code').first().textContent())!;
   };
-  await page.getByText('How to use Corp models').click();
+  const said = async (of: string, name: string, before = '') =>
+    (await run('sh', ['-c', before + (await snippet(of, name))], { env })).stdout;
 
-  assert.match((await run('sh', ['-c', await snippet('curl')], { env })).stdout, /"choices"/);
-  const typescript = ['--input-type=module-typescript', '--eval', await snippet('TypeScript')];
-  assert.match((await run(process.execPath, typescript, { env, cwd: import.meta.dirname })).stdout, /\w/);
+  assert.match(await said('Corp models', 'curl'), /"choices"/);
+  const script = ['--input-type=module-typescript', '--eval', await snippet('Corp models', 'TypeScript')];
+  assert.match((await run(process.execPath, script, { env, cwd: import.meta.dirname })).stdout, /\w/);
   assert.equal(upstream.requests.length, 2);
+
+  assert.match(await said('Tools', 'curl'), /"tools":\[.*"echo"/s);
+  const shown = JSON.parse(await snippet('Tools', 'MCP client JSON')) as {
+    mcpServers: { tools: { url: string } };
+  };
+  assert.equal(shown.mcpServers.tools.url, `${gateway.url}/mcp/tools`);
+
+  // What websocat would be called with is a terminal of hers.
+  const place = await said('Pods', 'curl and websocat', 'websocat() { echo "$4"; }\n');
+  const terminal = await fetch(place.trim().replace(/^ws/, 'http'), {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  assert.equal(terminal.status, 200, place);
 });
 
 test('a chosen theme outlives the page', { skip }, async t => {

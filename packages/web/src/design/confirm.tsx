@@ -33,7 +33,7 @@ export function Confirm(props: {
       )}
       {act.error !== null && <Failure error={act.error} />}
       <DialogActions>
-        <Button onClick={props.onClose}>Keep it</Button>
+        <Button onClick={props.onClose}>Cancel</Button>
         <Button look="danger" busy={act.busy} onClick={() => void confirm()}>
           {props.verb}
         </Button>
@@ -56,12 +56,12 @@ function WhatGoesAlong({ path, kept }: { path: string; kept: readonly string[] }
     };
   }, [path]);
   if (error !== null) return <Failure error={error} />;
-  if (found === null) return <p role="status">Looking up what goes with it…</p>;
+  if (found === null) return <p role="status">Looking up what goes along…</p>;
   const going = Object.entries(found).filter(([name]) => !kept.includes(name));
   const lines = consequenceLines(Object.fromEntries(going));
   return (
     <div role="status">
-      <p>{lines.length === 0 ? 'Nothing else goes with it.' : 'What goes with it:'}</p>
+      <p>{lines.length === 0 ? 'Nothing else goes along.' : 'What goes along:'}</p>
       <ul className="goes-along">
         {lines.map(line => (
           <li key={line}>{line}</li>

@@ -5,6 +5,7 @@ import { useResource } from '../../live/resource.ts';
 import { Link } from '../../router/router.tsx';
 import { useMe } from '../../session/me.tsx';
 import { Page } from '../../shell/page.tsx';
+import { ComeBack } from './come-back.tsx';
 import { UpstreamCourse } from './upstream-course.tsx';
 
 /** What I may use, whether it is ready for me, and how to use it. */
@@ -20,6 +21,7 @@ export function HomePage() {
       title="Upstreams I may use"
       lead="Each one receives a fresh credential of yours. Your programs hold only a gateway key."
     >
+      <ComeBack />
       <Loaded of={upstreams}>
         {({ items }) => (items.length === 0 ? <NoUpstreams /> : <Upstreams items={items} />)}
       </Loaded>

@@ -16,12 +16,7 @@ export function snippetsFor(
     case 'mcp':
       return [mcpClient(upstream.id, upstream.base_url), { name: 'curl', text: mcpCurl(upstream.base_url) }];
     case 'terminal':
-      return [
-        {
-          name: 'websocat',
-          text: `websocat -H "Authorization: Bearer $SALLYPORT_KEY" \\\n  ${upstream.base_url.replace(/^http/, 'ws')}`,
-        },
-      ];
+      return [{ name: 'curl and websocat', text: terminal(upstream.base_url) }];
     default:
       return http(upstream.base_url, publicUrl);
   }
@@ -75,12 +70,25 @@ function mcpClient(id: string, url: string): Snippet {
   return { name: 'MCP client JSON', text: JSON.stringify(config, null, 2) };
 }
 
+/** Of the version that needs no `initialize` before a call; the gateway speaks another one with a server that wants it. */
 function mcpCurl(url: string): string {
   return `curl ${url} \\
   -H "Authorization: Bearer $SALLYPORT_KEY" \\
   -H "Content-Type: application/json" \\
   -H "Accept: application/json, text/event-stream" \\
-  -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'`;
+  -H "MCP-Protocol-Version: 2026-07-28" \\
+  -H "Mcp-Method: tools/list" \\
+  -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {}}}}'`;
+}
+
+/** A new shell, then attached to. */
+function terminal(url: string): string {
+  return `ID=$(curl -s -X POST ${url}/api/terminals \\
+  -H "Authorization: Bearer $SALLYPORT_KEY" | grep -o '"id": *"[^"]*"' | cut -d '"' -f 4)
+websocat --binary -H "Authorization: Bearer $SALLYPORT_KEY" \\
+  "${url.replace(/^http/, 'ws')}/api/terminals/$ID"`;
 }
 
 function http(baseUrl: string, publicUrl: string): Snippet[] {
