@@ -66,7 +66,7 @@ export class PieceWriter {
     const used = this.#used;
     const events = used === 0 ? null : zstdCompressSync(this.#events.subarray(0, used), ZSTD);
     // While much is printed the room is used again; a terminal that rests holds none.
-    if (used < this.#events.length / 2) this.#events = Buffer.alloc(0);
+    if (used < this.#events.length / 4) this.#events = Buffer.alloc(0);
     this.#used = 0;
     if (events === null) return null;
     this.#at = 0;
