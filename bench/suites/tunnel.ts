@@ -104,7 +104,7 @@ async function calls(bench: Bench): Promise<void> {
     '≥ 8,000 calls/s a core of the gateway, by its processor time',
     1e6 / median(cost.get(ours)!),
     value => value >= 8_000,
-    'half of a call is the HTTP side, as of a plain forward; the rest Node’s http2 and ws: bench/README.md',
+    'nearly all of a call is the HTTP side and the audit, as of a plain forward: bench/README.md',
   );
   bench.report.target(
     'tunnel',
@@ -137,7 +137,7 @@ async function idle(bench: Bench): Promise<void> {
     'idle ≤ 60 KB each',
     each,
     value => value <= 60,
-    '43 KB of it are alive, half of that nghttp2’s; the rest V8 has not given back',
+    'less is alive; the rest is what opening them left, which V8 has not given back',
   );
 }
 

@@ -1,4 +1,3 @@
-import type { Http2Session } from 'node:http2';
 import { DEAD_AFTER, PING_AFTER } from './limits.ts';
 
 /** Time, injected so that tests own it. */
@@ -15,7 +14,7 @@ export interface Clock {
  * @returns stops it
  */
 export function startHeartbeat(deps: {
-  session: Pick<Http2Session, 'ping' | 'destroyed'>;
+  session: { ping(heard: () => void): unknown; readonly destroyed: boolean };
   stream: { readonly heardAt: number };
   clock: Clock;
   dead(): void;

@@ -158,6 +158,8 @@ test('whatever frames an agent sends, its calls end once and nothing else breaks
       new TunnelCall('a/b', request, receiver, createTally(systemRuntime)).start(connection, 'b');
     }
     const hello = connection.hello().catch(() => {});
+    // What is asked goes out first.
+    await turn();
     wire.come(Buffer.concat([SETTINGS, ...sent]));
     await turn();
     connection.end('enough');

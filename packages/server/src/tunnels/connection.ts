@@ -1,33 +1,42 @@
-import { type ClientHttp2Session, connect } from 'node:http2';
 import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
 import { startHeartbeat } from '@sallyport/protocol/heartbeat.ts';
 import { type Hello, HelloError, parseHello } from '@sallyport/protocol/hello.ts';
 import {
   DEAD_AFTER,
-  DOCUMENT_BYTES,
   HEADER_BYTES,
   HELLO_PATH,
   HELLO_WITHIN,
   MAX_STREAMS,
   NOTICE_PATH,
-  SETTINGS,
+  STREAM_WINDOW,
   TUNNEL_WINDOW,
 } from '@sallyport/protocol/limits.ts';
 import type { ByeCode, Notice } from '@sallyport/protocol/notice.ts';
 import { shareWindow } from '@sallyport/protocol/share-window.ts';
 import { AppError } from '../platform/errors.ts';
-import { PassingSet } from '../platform/passing.ts';
 import type { Runtime } from '../platform/runtime.ts';
+import { askAgent } from './document.ts';
+import { Http2Client } from './http2/client.ts';
+import { Http2Error } from './http2/codes.ts';
+import type { Fields } from './http2/response-head.ts';
+import type { Http2Stream, StreamTaker } from './http2/stream.ts';
 import type { Peer } from './peer.ts';
 
 /** How long a goodbye may take to be heard, milliseconds. */
 const GOODBYE = 1_000;
-/** Bytes that node:http2 may hold for one tunnel before it refuses new streams, MB. */
-const SESSION_MEMORY = 64;
+/** What this end says of itself. */
+const ANNOUNCED = {
+  streamWindow: STREAM_WINDOW,
+  connectionWindow: TUNNEL_WINDOW,
+  maxStreams: MAX_STREAMS,
+  headerBytes: HEADER_BYTES,
+};
+/** What a field counts besides its letters (RFC 9113 section 6.5.2). */
+const FIELD = 32;
 
 /** Something under way in a tunnel, which ends with it. */
-export interface Passenger {
+export interface Passenger extends StreamTaker {
   /** The tunnel is gone, or may no longer be used. @param why for people */
   lost(why: string): void;
   /** Asked twice a minute; one whose reader has taken nothing for long ends itself. */
@@ -42,42 +51,51 @@ export class Connection implements Peer {
   /** Each connection has a higher one than all before it. */
   readonly epoch: number;
   readonly openedAt: number;
-  readonly #session: ClientHttp2Session;
+  readonly #client: Http2Client;
   readonly #stream: ByteStream;
   readonly #runtime: Runtime;
   readonly #stopHeartbeat: () => void;
   readonly #share: (calls: number) => void;
-  readonly #passengers = new PassingSet<Passenger>();
+  /** The calls under way, each of which knows its place (decisions/0018) … */
+  readonly #streams: Http2Stream[] = [];
+  /** … and whose they are, at the same places. */
+  readonly #passengers: Passenger[] = [];
   readonly #ended = Promise.withResolvers<string>();
   /** Why it ends, once that is known. */
   #reason: string | null = null;
   #leaving: () => void = () => {};
+  #settled: () => void = () => {};
 
   constructor(stream: ByteStream, epoch: number, runtime: Runtime) {
     this.epoch = epoch;
     this.openedAt = runtime.now();
     this.#stream = stream;
     this.#runtime = runtime;
-    // Heard of before the session hears of it and tells its streams, which know less.
+    const client = new Http2Client(ANNOUNCED, {
+      send: (bytes, done) => void stream.write(bytes, error => error == null && done()),
+      leaving: () => this.#leaving(),
+      broken: why => this.end(why),
+      settled: () => this.#settled(),
+      left: one => this.#left(one),
+    });
+    this.#client = client;
+    this.#share = shareWindow({
+      settings: ({ initialWindowSize }) => client.setStreamWindow(initialWindowSize),
+      on: (_event, listener) => {
+        this.#settled = listener;
+      },
+      get pendingSettingsAck() {
+        return client.unsettled;
+      },
+      get destroyed() {
+        return client.destroyed;
+      },
+    });
+    stream.on('data', (bytes: Buffer) => client.received(bytes));
     stream.on('close', () => this.end('the agent hung up'));
     stream.on('error', error => this.end(`the connection failed (${error.message})`));
-    this.#session = connect('http://tunnel', {
-      createConnection: () => stream,
-      settings: SETTINGS,
-      maxSessionMemory: SESSION_MEMORY,
-      // Nobody pushes.
-      maxReservedRemoteStreams: 0,
-    });
-    this.#share = shareWindow(this.#session);
-    this.#session.on('connect', () => {
-      // Told late: it may be over by then, and would throw where nobody catches it.
-      if (!this.#session.destroyed) this.#session.setLocalWindowSize(TUNNEL_WINDOW);
-    });
-    this.#session.on('goaway', () => this.#leaving());
-    this.#session.on('error', error => this.end(`the connection failed (${error.message})`));
-    this.#session.on('close', () => this.end('the agent hung up'));
     this.#stopHeartbeat = startHeartbeat({
-      session: this.#session,
+      session: client,
       stream,
       clock: runtime,
       dead: () => this.end(`nothing was heard of the agent for ${DEAD_AFTER / 1000} s`),
@@ -99,12 +117,12 @@ export class Connection implements Peer {
   }
 
   get underWay(): number {
-    return this.#passengers.size;
+    return this.#streams.length;
   }
 
   /** Whether the agent opens WebSockets (RFC 8441 section 3). Its settings come before its first answer, so the hello's reader knows. */
   get opensSockets(): boolean {
-    return this.#session.remoteSettings.enableConnectProtocol === true;
+    return this.#client.opensSockets;
   }
 
   /** @param leaving called when the agent takes nothing new any more, and ends what it has (GOAWAY) */
@@ -114,27 +132,43 @@ export class Connection implements Peer {
 
   /** Why nothing more can be carried, or null. */
   get full(): AppError | null {
-    if (this.#passengers.size < MAX_STREAMS) return null;
+    if (this.#streams.length < MAX_STREAMS) return null;
     return new AppError('unavailable', `This tunnel has ${MAX_STREAMS} calls under way already; try again.`, {
       headers: { 'retry-after': '1' },
     });
   }
 
-  /** Opens a stream. @throws AppError `headers_too_large`; whatever node:http2 says of headers that cannot be sent, or of a session that takes no more */
-  request(headers: Record<string, string>, passenger: Passenger, options: { endStream: boolean }) {
-    if (listSize(headers) > HEADER_BYTES)
+  /**
+   * Opens a stream.
+   * @param headers names, in lower case, and values in turn; the method is the first
+   * @throws AppError `headers_too_large`; Http2Error for headers that cannot be sent, or where nothing more is taken
+   */
+  request(headers: readonly string[], passenger: Passenger, endStream: boolean): Http2Stream {
+    if (listSize(headers) > Math.min(HEADER_BYTES, this.#client.mostHeaderBytes))
       throw new AppError(
         'headers_too_large',
         `The request's headers are more than a tunnel carries (64 KiB).`,
       );
-    const stream = this.#session.request(headers, { endStream: options.endStream });
-    this.#passengers.add(passenger);
-    this.#share(this.#passengers.size);
-    stream.on('close', () => {
-      this.#passengers.delete(passenger);
-      this.#share(this.#passengers.size);
-    });
+    // After a thousand million calls; the agent comes again at once.
+    if (this.#client.exhausted)
+      void this.bye('stopping', 'the connection has carried all calls that one can');
+    const stream = this.#client.request(headers, passenger, endStream);
+    stream.place = this.#streams.push(stream) - 1;
+    this.#passengers.push(passenger);
+    this.#share(this.#streams.length);
     return stream;
+  }
+
+  #left(stream: Http2Stream): void {
+    if (stream.place < 0) return;
+    const last = this.#streams.pop()!;
+    const passenger = this.#passengers.pop()!;
+    if (last !== stream) {
+      this.#streams[stream.place] = last;
+      this.#passengers[stream.place] = passenger;
+      last.place = stream.place;
+    }
+    this.#share(this.#streams.length);
   }
 
   /** Lets calls end whose readers take nothing. */
@@ -144,47 +178,27 @@ export class Connection implements Peer {
 
   /** What the agent serves. @throws HelloError */
   async hello(): Promise<Hello> {
-    const stream = this.#session.request({ ':path': HELLO_PATH });
-    stream.setEncoding('utf8');
-    let status = 0;
-    stream.on('response', headers => {
-      status = headers[':status'] ?? 0;
-    });
-    const timer = new AbortController();
-    const late = this.#runtime.sleep(HELLO_WITHIN, timer.signal).then(() => {
+    const over = new AbortController();
+    const late = this.#runtime.sleep(HELLO_WITHIN, over.signal).then(() => {
       throw new HelloError('it did not come in time');
     });
-    const read = async () => {
-      let text = '';
-      for await (const piece of stream) {
-        text += piece;
-        if (text.length > DOCUMENT_BYTES) throw new HelloError('it is too long');
-      }
+    late.catch(() => {});
+    try {
+      const asked = askAgent(this.#client, headersFor('GET', HELLO_PATH), null, over.signal);
+      const { status, text } = await Promise.race([asked, late]);
       if (status !== 200) throw new HelloError(`the answer was ${status}`);
       return parseHello(text);
-    };
-    try {
-      return await Promise.race([read(), late, this.ended.then(gone)]);
+    } catch (error) {
+      throw error instanceof Http2Error ? new HelloError(this.#reason ?? error.message) : error;
     } finally {
-      timer.abort();
-      late.catch(() => {});
-      if (!stream.closed) stream.destroy();
+      over.abort();
     }
   }
 
   /** Tells the agent something; resolves when it was heard, or cannot be. */
-  notice(notice: Notice): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#session.closed || this.#session.destroyed) return Promise.resolve();
-    const stream = this.#session.request({
-      ':method': 'POST',
-      ':path': NOTICE_PATH,
-      'content-type': 'application/json',
-    });
-    stream.on('error', () => {}).on('close', resolve);
-    stream.resume();
-    stream.end(JSON.stringify(notice));
-    return promise;
+  async notice(notice: Notice): Promise<void> {
+    const headers = headersFor('POST', NOTICE_PATH, 'content-type', 'application/json');
+    await askAgent(this.#client, headers, JSON.stringify(notice)).catch(() => {});
   }
 
   /** Ends what is under way, says goodbye and hangs up. */
@@ -210,33 +224,38 @@ export class Connection implements Peer {
 
   #failAll(reason: string): void {
     for (const passenger of [...this.#passengers]) passenger.lost(reason);
-    this.#passengers.clear();
   }
 
   #close(reason: string): void {
     this.#stopHeartbeat();
-    this.#session.destroy();
+    this.#client.destroy(reason);
     this.#stream.destroy();
     this.#ended.resolve(reason);
   }
 }
 
-/**
- * As the other end counts them (RFC 9113 section 6.5.2). Of more than it takes, node:http2 says nothing to who sends them, and ends the session:
- * one caller's long headers would be the end of everybody's calls.
- */
-function listSize(headers: Record<string, string>): number {
-  let size = 0;
-  for (const name in headers) size += name.length + headers[name]!.length + 32;
+/** The head of a request, as a tunnel has it. @param more names and values in turn */
+export const headersFor = (method: string, path: string, ...more: string[]): string[] => [
+  ':method',
+  method,
+  ':scheme',
+  'http',
+  ':path',
+  path,
+  ':authority',
+  'tunnel',
+  ...more,
+];
+
+/** As the other end counts them (RFC 9113 section 6.5.2). */
+function listSize(headers: readonly string[]): number {
+  let size = headers.length * (FIELD / 2);
+  for (const text of headers) size += text.length;
   return size;
 }
 
-function gone(reason: string): never {
-  throw new HelloError(reason);
-}
-
 /** What an agent says of its own in an answer; null for an answer of the local server. */
-export const agentErrorOf = (headers: Record<string, unknown>): string | null => {
+export const agentErrorOf = (headers: Fields): string | null => {
   const code = headers[AGENT_ERROR];
   return typeof code === 'string' ? code : null;
 };

@@ -1,52 +1,58 @@
 import { Duplex } from 'node:stream';
+import { CODE } from './http2/codes.ts';
+import type { Http2Stream } from './http2/stream.ts';
 import type { Tally } from './tally.ts';
 
 type Done = (error?: Error | null) => void;
 
 /** The bytes of one WebSocket in a tunnel, counted on their way; what is slow at either end is slow at the other. */
 export class CountedStream extends Duplex {
-  readonly #stream: Duplex;
+  readonly #stream: Http2Stream;
   readonly #tally: Tally;
   readonly #over: () => void;
+  /** A write that waits for the other end. */
+  #done: Done | null = null;
 
-  constructor(stream: Duplex, tally: Tally) {
+  /** @param stream paused: what comes waits for its first reader */
+  constructor(stream: Http2Stream, tally: Tally) {
     super({ allowHalfOpen: false });
     this.#stream = stream;
     this.#tally = tally;
     this.#over = tally.opened();
-    stream.on('error', error => this.destroy(error));
-    stream.on('close', () => {
-      this.#over();
-      // After an end, what came before it is still to be read here.
-      if (!stream.readableEnded) this.destroy();
-    });
+  }
+
+  /** Something came; null: its end. */
+  came(chunk: Buffer | null): void {
+    if (chunk !== null) this.#tally.received(chunk.length);
+    if (!this.push(chunk)) this.#stream.pause();
+  }
+
+  /** There is room again. */
+  drained(): void {
+    const done = this.#done;
+    this.#done = null;
+    done?.();
   }
 
   override _read(): void {
-    if (this.#stream.listenerCount('data') > 0) this.#stream.resume();
-    else this.#listen();
+    this.#stream.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     this.#tally.sent(chunk.length);
-    this.#stream.write(chunk, done);
+    if (this.#stream.write(chunk)) done();
+    else this.#done = done;
   }
 
   override _final(done: Done): void {
-    this.#stream.end(done);
+    this.#stream.end();
+    done();
   }
 
   override _destroy(error: Error | null, done: Done): void {
     this.#over();
-    this.#stream.destroy(error ?? undefined);
+    // Ended both ways it closes by itself.
+    if (!this.writableFinished || !this.readableEnded) this.#stream.reset(CODE.CANCEL);
     done(error);
-  }
-
-  #listen(): void {
-    this.#stream.on('data', (chunk: Buffer) => {
-      this.#tally.received(chunk.length);
-      if (!this.push(chunk)) this.#stream.pause();
-    });
-    this.#stream.on('end', () => this.push(null));
   }
 }

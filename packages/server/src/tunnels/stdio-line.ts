@@ -1,16 +1,19 @@
-import type { ClientHttp2Stream } from 'node:http2';
 import { INSTANCE_HEADER, LINE_BYTES, STDIO_PATH } from '@sallyport/protocol/limits.ts';
 import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import { AppError } from '../platform/errors.ts';
 import type { LineWanted, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
 import { agentFailure, tunnelLost, unread } from './agent-failure.ts';
-import { agentErrorOf, type Connection, type Passenger } from './connection.ts';
+import { agentErrorOf, type Connection, headersFor, type Passenger } from './connection.ts';
+import { CODE } from './http2/codes.ts';
+import type { Fields } from './http2/response-head.ts';
+import type { Http2Stream } from './http2/stream.ts';
 
 /** The input and output of a program that an agent runs, as lines on one stream; the stream is the program's life. */
 export class StdioLine implements PlainLine, Passenger {
   readonly #tunnel: string;
   readonly #events: MessageLineEvents;
-  readonly #stream: ClientHttp2Stream | null;
+  readonly #stream: Http2Stream | null;
+  readonly #lines = new LineSplitter(text => this.#message(text));
   #over = false;
 
   constructor(
@@ -21,15 +24,14 @@ export class StdioLine implements PlainLine, Passenger {
     this.#tunnel = about.tunnel;
     this.#events = events;
     this.#stream = this.#open(about, wanted);
-    if (this.#stream !== null) this.#listen(this.#stream);
   }
 
   send(message: string): void {
     // Without a stream it is over in a moment, and whoever opened it is told then.
     if (this.#over || this.#stream === null) return;
-    const waiting = this.#stream.writableLength;
+    const { waiting } = this.#stream;
     if (waiting > 0 && waiting + message.length > LINE_BYTES) throw unread(this.#tunnel);
-    this.#stream.write(`${message}\n`);
+    this.#stream.write(Buffer.from(`${message}\n`));
   }
 
   pause(): void {
@@ -56,22 +58,18 @@ export class StdioLine implements PlainLine, Passenger {
   fail(error: AppError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stream?.destroy(error);
+    this.#stream?.reset(CODE.CANCEL);
     this.#events.closed(error);
   }
 
   #open(
     { connection, server }: { connection: Connection; server: string },
     wanted: LineWanted,
-  ): ClientHttp2Stream | null {
-    const headers = {
-      ':method': 'POST',
-      ':path': `/${server}${STDIO_PATH}${wanted.probe === true ? '?probe=1' : ''}`,
-      'content-type': 'application/x-ndjson',
-      [INSTANCE_HEADER]: wanted.instance,
-    };
+  ): Http2Stream | null {
+    const path = `/${server}${STDIO_PATH}${wanted.probe === true ? '?probe=1' : ''}`;
+    const more = ['content-type', 'application/x-ndjson', INSTANCE_HEADER, wanted.instance];
     try {
-      return connection.request(headers, this, { endStream: false });
+      return connection.request(headersFor('POST', path, ...more), this, false);
     } catch (cause) {
       const words = `The tunnel ${this.#tunnel} takes no calls.`;
       const error = cause instanceof AppError ? cause : new AppError('upstream_failed', words, { cause });
@@ -81,26 +79,30 @@ export class StdioLine implements PlainLine, Passenger {
     }
   }
 
-  #listen(stream: ClientHttp2Stream): void {
-    const lines = new LineSplitter(text => {
-      if (this.#over) return;
-      this.#events.message(text);
-    });
-    stream.on('response', headers => {
-      const failure = agentErrorOf(headers);
-      if (failure !== null) this.fail(agentFailure(failure, this.#tunnel));
-      else
-        stream.on('data', (chunk: Buffer) => {
-          if (!lines.push(chunk)) this.fail(this.#ended('wrote a message that is too long'));
-        });
-    });
-    stream.on('end', () => {
-      // Ended, and not broken off: the agent stopped it, since nobody asked it for anything.
-      const whole = stream.rstCode === 0 && !stream.aborted && !stream.destroyed;
-      this.fail(this.#ended(whole ? 'was idle and is stopped' : 'ended'));
-    });
-    stream.on('error', () => this.fail(this.#ended('ended')));
-    stream.on('close', () => this.fail(this.#ended('ended')));
+  head(_status: number, headers: Fields): void {
+    const failure = agentErrorOf(headers);
+    if (failure !== null) this.fail(agentFailure(failure, this.#tunnel));
+  }
+
+  data(chunk: Buffer): void {
+    if (!this.#lines.push(chunk)) this.fail(this.#ended('wrote a message that is too long'));
+  }
+
+  /** Not broken off: the agent stopped it, since nobody asked it for anything. */
+  end(): void {
+    this.fail(this.#ended('was idle and is stopped'));
+    // Its input, where it was closed here and is not read there.
+    if (!this.#stream!.sent) this.#stream!.reset(CODE.CANCEL);
+  }
+
+  broken(): void {
+    this.fail(this.#ended('ended'));
+  }
+
+  drained(): void {}
+
+  #message(text: string): void {
+    if (!this.#over) this.#events.message(text);
   }
 
   #ended(how: string): AppError {
