@@ -16,7 +16,7 @@ import type { Size } from './viewer.ts';
  * the next piece. A varint has seven bits in a byte, the lowest first.
  *
  * What is compressed before it is sealed shows by its length how alike it was. The padding leaves of that, and of how much was typed in a
- * second, a few hundred bytes (decisions/0019).
+ * second, a few hundred bytes (decisions/0022).
  *
  * Pieces of older versions are lines of asciicast v2: those begin with `[`.
  */
