@@ -15,7 +15,7 @@ import { stream } from './suites/stream.ts';
  *
  *   --only forward,stream,…   some suites
  *   --quick                   three short rounds: a look, not a result; results.md stays as it is
- *   --json                    one JSON object on standard output
+ *   --json                    one JSON object on standard output (npm run --silent leaves out its own lines)
  *   --rounds N                alternating rounds, at least 5 unless quick
  */
 const SUITES: Record<string, (bench: Bench) => Promise<void>> = {
