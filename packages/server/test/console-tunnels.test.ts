@@ -124,11 +124,16 @@ test('the commands of the page, as they stand, bring a program and a web server,
 
   await second.kill();
   await entry(alice, 'alice/docs').getByText(/^Away/).waitFor();
-  startAgent(t, wordsOf(web), { SALLYPORT_KEY: key! });
+  const third = startAgent(t, wordsOf(web), { SALLYPORT_KEY: key! });
   await entry(alice, 'alice/docs')
     .getByText(/^Connected/)
     .waitFor();
   assert.equal(await alice.evaluate(async () => (await fetch('/u/alice/docs/x')).status), 200);
+
+  await third.kill();
+  await alice.getByRole('button', { name: 'Forget alice/docs' }).click();
+  await alice.getByRole('dialog').getByRole('button', { name: 'Forget', exact: true }).click();
+  await entry(alice, 'alice/docs').waitFor({ state: 'detached' });
 });
 
 test('who a tunnel is shared with sees it come and go; an admin sees it in any case, names it and ends it', {

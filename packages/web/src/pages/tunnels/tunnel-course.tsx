@@ -8,6 +8,9 @@ import { Link } from '../../router/router.tsx';
 import { useMe } from '../../session/me.tsx';
 import { tunnelFacts } from './tunnel-facts.tsx';
 
+/** What it is called to let go of it: of one that is away nothing is left to be disconnected. */
+export const partingWith = (tunnel: Tunnel): string => (tunnel.connected ? 'Disconnect' : 'Forget');
+
 /** One tunnel in the list. */
 export function TunnelCourse({
   tunnel,
@@ -41,8 +44,8 @@ export function TunnelCourse({
                 Plain name
               </Button>
             )}
-            <Button onClick={() => onAsk('disconnect')} aria-label={`Disconnect ${tunnel.name}`}>
-              Disconnect
+            <Button onClick={() => onAsk('disconnect')} aria-label={`${partingWith(tunnel)} ${tunnel.name}`}>
+              {partingWith(tunnel)}
             </Button>
           </>
         ) : undefined

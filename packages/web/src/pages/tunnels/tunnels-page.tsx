@@ -12,7 +12,7 @@ import { Page, Section } from '../../shell/page.tsx';
 import { AliasDialog } from './alias-dialog.tsx';
 import { ConnectGuide } from './connect-guide.tsx';
 import { ShareDialog } from './share-dialog.tsx';
-import { TunnelCourse } from './tunnel-course.tsx';
+import { partingWith, TunnelCourse } from './tunnel-course.tsx';
 
 type Asking = { readonly tunnel: Tunnel; readonly what: 'share' | 'alias' | 'disconnect' };
 
@@ -53,9 +53,9 @@ export function TunnelsPage() {
       {asking?.what === 'alias' && <AliasDialog tunnel={asking.tunnel} onClose={close} />}
       {asking?.what === 'disconnect' && (
         <Confirm
-          title={`Disconnect ${asking.tunnel.name}?`}
-          verb="Disconnect"
-          done={`${asking.tunnel.name} is disconnected.`}
+          title={`${partingWith(asking.tunnel)} ${asking.tunnel.name}?`}
+          verb={partingWith(asking.tunnel)}
+          done={`${asking.tunnel.name} is ${asking.tunnel.connected ? 'disconnected' : 'forgotten'}.`}
           consequences={`/api/v1/tunnels/${encodeURIComponent(asking.tunnel.id)}/consequences`}
           act={() => api.delete(`/api/v1/tunnels/${encodeURIComponent(asking.tunnel.id)}`)}
           onClose={close}
