@@ -49,7 +49,11 @@ test('an implementation that breaks it is told where', async () => {
     /^FAIL {2}§2 {2}.*SETTINGS.*\n +SETTINGS_INITIAL_WINDOW_SIZE: expected 524288, and it was undefined$/m,
   );
   assert.match(report, /^ok {4}§5 {2}method, path, query/m);
-  assert.match(report, /^FAIL {2}§5 {2}an answer that broke off is reset.*\n +RST_STREAM with 0: expected/m);
+  // node:http2 ends such an answer, or resets it without an error, as it comes.
+  assert.match(
+    report,
+    /^FAIL {2}§5 {2}an answer that broke off is reset.*\n +(RST_STREAM with 0: expected|the caller was shown half an answer as a whole)/m,
+  );
   assert.match(report, /^FAIL {2}§4 {2}it stays away when a newer.*\n +it took the name back/m);
   assert.match(report, /^FAIL {2}§5 {2}its own refusals say so/m);
   assert.match(report, /^FAIL {2}§6 {2}a second stream of a key takes the program’s place/m);
