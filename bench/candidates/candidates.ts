@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gatewayMissing, startGateway } from '../gateway-process.ts';
@@ -91,7 +91,11 @@ export const RECIPES: readonly Recipe[] = [
 /** Installs the npm packages of the rivals beside their own lock file. @returns why it did not, or null */
 export function installRivals(): string | null {
   const cwd = join(BENCH, 'rivals');
-  if (existsSync(join(cwd, 'node_modules'))) return null;
+  const { dependencies } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  // One that joined since the others were installed is asked for, too.
+  if (Object.keys(dependencies).every(name => existsSync(join(cwd, 'node_modules', name)))) return null;
   process.stderr.write('installing the npm packages of bench/rivals (once) …\n');
   const npm = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd, encoding: 'utf8' });
   return npm.status === 0 ? null : `npm ci in bench/rivals failed: ${npm.stderr.trim().split('\n')[0]}`;
