@@ -20,7 +20,10 @@ const VERSION = 20;
 const UNIX = 3;
 const REGULAR_FILE = 0o100644;
 
-/** The bytes of a ZIP archive (APPNOTE.TXT 6.3), without its 64-bit form: 65,535 files and 4 GiB at most. */
+/**
+ * The bytes of a ZIP archive (APPNOTE.TXT 6.3), without its 64-bit form: 65,535 files and 4 GiB at most. Not by a library: where shells are confined, the
+ * program that does files sees Node and this source of the machine, and no `node_modules`.
+ */
 export async function* zip(entries: readonly ZipEntry[]): AsyncGenerator<Buffer> {
   const directory: Buffer[] = [];
   let at = 0;
