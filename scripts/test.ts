@@ -69,7 +69,7 @@ cluster?.remove();
 
 const skipped = Map.groupBy(outcome.skipped, why => why);
 for (const [why, those] of skipped) console.log(`skipped ${those.length}: ${why}`);
-for (const { file, name } of failed) console.log(`failed: ${file}: ${name}`);
+for (const { file, name, error } of failed) console.log(`failed: ${file}: ${name}\n`, error);
 const skips = outcome.skipped.length;
 console.log(`${passed} passed, ${failed.length} failed${skips > 0 ? `, ${skips} skipped` : ''}`);
 process.exitCode = failed.length > 0 || passed === 0 ? 1 : 0;

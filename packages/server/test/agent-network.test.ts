@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTls } from 'node:tls';
 import { keyOf, startAgent } from './fixtures/agent.ts';
-import { freePort, startGateway } from './fixtures/gateway.ts';
+import { startGateway } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
 /** A certificate for `localhost` of an authority that nobody knows. */

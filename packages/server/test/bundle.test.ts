@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildServer } from '../build.ts';
-import { freePort } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PACKAGE = 'packages/server';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createBrowser } from './fixtures/browser.ts';
-import { freePort, providerConfig, startGateway } from './fixtures/gateway.ts';
+import { providerConfig, startGateway } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 import { startProvider } from './fixtures/provider.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { openWindow, signIn, skip, startHouse, turnedOut, useChromium } from './fixtures/console.ts';
 import { eventually } from './fixtures/data-plane.ts';
-import { freePort } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 import { startProvider } from './fixtures/provider.ts';
 
 useChromium();

@@ -4,7 +4,8 @@ import { get, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { skip, startCaddy } from './fixtures/caddy.ts';
 import { adapted, snippet } from './fixtures/docs.ts';
-import { freePort, startGateway } from './fixtures/gateway.ts';
+import { startGateway } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
 test('behind Caddy as documented, events arrive as they are sent, and a client that goes is gone for the upstream', {

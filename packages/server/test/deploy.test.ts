@@ -13,8 +13,9 @@ import formats from 'ajv-formats';
 import { parse } from 'yaml';
 import composeSpec from './fixtures/compose-spec.json' with { type: 'json' };
 import { adapted, snippet } from './fixtures/docs.ts';
-import { freePort, startGateway } from './fixtures/gateway.ts';
+import { startGateway } from './fixtures/gateway.ts';
 import { skip as skipNginx, startNginx } from './fixtures/nginx.ts';
+import { freePort } from './fixtures/ports.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

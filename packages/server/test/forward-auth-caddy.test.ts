@@ -4,7 +4,7 @@ import { createBrowser } from './fixtures/browser.ts';
 import { skip, startCaddy } from './fixtures/caddy.ts';
 import { adapted, snippet } from './fixtures/docs.ts';
 import { PROXY_SECRET, startCheckedHouse } from './fixtures/forward-auth.ts';
-import { freePort } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 
 /** The application behind Caddy at another port of the gateway's host, by the text of docs/forward-auth.md. */
 async function behindCaddy(t: TestContext) {

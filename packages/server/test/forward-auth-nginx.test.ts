@@ -6,8 +6,8 @@ import { createBrowser } from './fixtures/browser.ts';
 import { eventually } from './fixtures/data-plane.ts';
 import { adapted, snippet } from './fixtures/docs.ts';
 import { PROXY_SECRET, startCheckedHouse } from './fixtures/forward-auth.ts';
-import { freePort } from './fixtures/gateway.ts';
 import { skip, startNginx } from './fixtures/nginx.ts';
+import { freePort } from './fixtures/ports.ts';
 import type { ProviderOptions } from './fixtures/provider.ts';
 
 /** The application behind nginx at another port of the gateway's host, by the text of docs/forward-auth.md. */

@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { ByteStream } from '@sallyport/protocol/byte-stream.ts';
 import { HelloError, parseHello } from '@sallyport/protocol/hello.ts';
 import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import { parseNotice } from '@sallyport/protocol/notice.ts';
-import fc from 'fast-check';
 import { WebSocket, WebSocketServer } from 'ws';
 import { openSession } from '../../agent/src/session.ts';
 import { systemRuntime } from '../src/platform/runtime.ts';
@@ -17,20 +14,12 @@ import { Connection } from '../src/tunnels/connection.ts';
 import { ForeignSession } from '../src/tunnels/foreign/foreign-session.ts';
 import { createTally } from '../src/tunnels/tally.ts';
 import { TunnelCall } from '../src/tunnels/tunnel-call.ts';
-import { INPUTS } from './fixtures/made-up.ts';
+import { fc, INPUTS } from './fixtures/made-up.ts';
+import { held } from './fixtures/memory.ts';
 
 /** They come so many to a connection. */
 const FRAMES = 40;
 const MB = 1024 * 1024;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-/** What is still held, bytes. */
-function held(): number {
-  collect();
-  return process.memoryUsage().heapUsed;
-}
 
 /** The end of a tunnel, with nobody at the other. */
 class Wire extends ByteStream {
@@ -123,10 +112,10 @@ const turn = () => new Promise<void>(resolve => setImmediate(resolve));
 async function withoutGrowth(run: (runs: number) => Promise<void>, runs: number): Promise<void> {
   await run(runs / 2);
   await turn();
-  const before = held();
+  const before = held().heapUsed;
   await run(runs / 2);
   await turn();
-  const grown = held() - before;
+  const grown = held().heapUsed - before;
   assert.ok(grown < 16 * MB, `${(grown / MB).toFixed(1)} MB more are held`);
 }
 

@@ -11,8 +11,9 @@ import { loadConfig } from '../src/config/config.ts';
 import { createLog } from '../src/platform/log.ts';
 import { systemRuntime } from '../src/platform/runtime.ts';
 import { createBrowser } from './fixtures/browser.ts';
-import { freePort, providerConfig } from './fixtures/gateway.ts';
+import { providerConfig } from './fixtures/gateway.ts';
 import { type Described, readDocument } from './fixtures/openapi.ts';
+import { freePort } from './fixtures/ports.ts';
 import { startProvider } from './fixtures/provider.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 

@@ -3,13 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { type Caller, callerAs, callerWith } from './fixtures/admin.ts';
 import { createBrowser } from './fixtures/browser.ts';
 import { eventually } from './fixtures/data-plane.ts';
-import {
-  freePort,
-  type Gateway,
-  type GatewayOptions,
-  providerConfig,
-  startGateway,
-} from './fixtures/gateway.ts';
+import { type Gateway, type GatewayOptions, providerConfig, startGateway } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 import { postgresUrl } from './fixtures/postgres.ts';
 import { startProvider, type TestProvider } from './fixtures/provider.ts';
 import { startUpstream } from './fixtures/upstream.ts';

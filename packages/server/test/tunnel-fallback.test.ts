@@ -4,8 +4,9 @@ import { get, type IncomingMessage } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { keyOf, startAgent } from './fixtures/agent.ts';
 import { eventually } from './fixtures/data-plane.ts';
-import { freePort, startGateway } from './fixtures/gateway.ts';
+import { startGateway } from './fixtures/gateway.ts';
 import { skip, startNginx } from './fixtures/nginx.ts';
+import { freePort } from './fixtures/ports.ts';
 import { TerminalClient } from './fixtures/terminal-client.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 

@@ -8,7 +8,8 @@ import { type TestContext, test } from 'node:test';
 import { callerAs, callerWith, keyOf } from './fixtures/admin.ts';
 import { createBrowser } from './fixtures/browser.ts';
 import { eventually } from './fixtures/data-plane.ts';
-import { freePort, type GatewayOptions, startGateway } from './fixtures/gateway.ts';
+import { type GatewayOptions, startGateway } from './fixtures/gateway.ts';
+import { freePort } from './fixtures/ports.ts';
 import { postgresUrl } from './fixtures/postgres.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { INPUTS } from '../../test/fixtures/made-up.ts';
+import { fc, INPUTS } from '../../test/fixtures/made-up.ts';
 import { decodeHeader, encodeHeader } from './header-value.ts';
 
 test('whatever is encoded is safe in a header, and decodes to itself', () => {

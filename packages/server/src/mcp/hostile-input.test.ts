@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { drawn, INPUTS } from '../../test/fixtures/made-up.ts';
+import { drawn, fc, INPUTS } from '../../test/fixtures/made-up.ts';
 import { systemRuntime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';

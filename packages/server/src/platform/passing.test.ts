@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/fixtures/made-up.ts';
 import { PassingMap, PassingSet } from './passing.ts';
 
 test('it is as a Map is, however much has passed through it', () => {

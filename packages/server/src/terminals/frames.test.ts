@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { PassThrough, type Writable } from 'node:stream';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
 import * as ws from 'ws';
+import { fc } from '../../test/fixtures/made-up.ts';
 import { BINARY, FrameError, FrameReader, maskedFrame, PING, TEXT, writeBinary } from './frames.ts';
 
 /** The reader of `ws`, which this one is held against; its types leave it out. */
@@ -181,11 +181,12 @@ test('what RFC 6455 forbids is refused at its first byte that says so', () => {
     [1002, '897e'], // and one of more than 125 bytes
     [1002, '8000'], // a continuation of nothing
     [1002, '01000100'], // a message within another
-    [1002, '827f8000000000000000'], // the highest bit of a length
+    [1009, '827f8000000000000000'], // the highest bit of a length, which none may set
+    [1009, '82fe0401', true], // before its mask has come
     [1009, '827f0000000100000000'],
     [1009, '827e0401'],
     [1009, `02${'7e03ff'}${'00'.repeat(1023)}8002`], // in fragments
-    [1002, '880103'], // half a close code
+    [1002, '8801'], // half a close code
     [1002, '880203ed'], // 1005, which none may send
     [1002, '88020bb7'], // 2999
     [1007, '880303e8ff'],

@@ -49,18 +49,18 @@ export interface FrameEvents {
  */
 export class FrameReader {
   readonly #masked: boolean;
+  readonly #maskSize: 0 | 4;
   readonly #most: number;
   readonly #events: FrameEvents;
   readonly #head = Buffer.alloc(MAX_HEAD);
   #have = 0;
-  #need = 2;
+  /** Where the mask of the frame begins. */
+  #lengthEnd = 2;
   /** Of the frame that is being read. */
   #opcode = 0;
   #isLast = false;
   #left = 0;
   #inPayload = false;
-  /** Of which the last four bytes are the mask. */
-  #maskAt = 0;
   /** The opcode of the message whose frames are coming; 0: none. */
   #message = 0;
   #messageSize = 0;
@@ -76,6 +76,7 @@ export class FrameReader {
    */
   constructor(options: { masked: boolean; most: number }, events: FrameEvents) {
     this.#masked = options.masked;
+    this.#maskSize = options.masked ? 4 : 0;
     this.#most = options.most;
     this.#events = events;
   }
@@ -105,7 +106,8 @@ export class FrameReader {
     while (at < chunk.length) {
       head[this.#have++] = chunk[at++]!;
       if (this.#have === 2) this.#checkStart();
-      if (this.#have < this.#need) continue;
+      if (this.#have === this.#lengthEnd) this.#checkLength();
+      if (this.#have < this.#lengthEnd + this.#maskSize) continue;
       this.#begin();
       break;
     }
@@ -126,32 +128,31 @@ export class FrameReader {
       if (opcode > PONG) this.#fail(1002, 'an unknown opcode');
       if (!this.#isLast) this.#fail(1002, 'a control frame in fragments');
       if (length > MAX_CONTROL) this.#fail(1002, 'a control frame that is too long');
+      if (opcode === CLOSE && length === 1) this.#fail(1002, 'half a close code');
     } else if (opcode > BINARY) this.#fail(1002, 'an unknown opcode');
     else if ((opcode === CONTINUATION) !== (this.#message !== 0))
       this.#fail(1002, 'a message begins within another, or goes on that has not begun');
-    const more = length === 126 ? 2 : length === 127 ? 8 : 0;
-    this.#need = 2 + more + (this.#masked ? 4 : 0);
+    this.#lengthEnd = length === 126 ? 4 : length === 127 ? 10 : 2;
   }
 
-  #begin(): void {
+  /** Before the mask comes: what is too large is refused at once. */
+  #checkLength(): void {
     const head = this.#head;
     let length = head[1]! & 0x7f;
     if (length === 126) length = head.readUInt16BE(2);
-    else if (length === 127) {
-      if (head[2]! >= 0x80) this.#fail(1002, 'a length with its highest bit set');
-      length = head.readUInt32BE(2) * 2 ** 32 + head.readUInt32BE(6);
-    }
-    if (this.#opcode < CLOSE) {
-      if (this.#opcode !== CONTINUATION) this.#message = this.#opcode;
-      this.#messageSize += length;
-      if (this.#messageSize > this.#most) this.#fail(1009, `a message of more than ${this.#most} bytes`);
-    }
+    // One with its highest bit set, which none may send, is too large as well.
+    else if (length === 127) length = head.readUInt32BE(2) * 2 ** 32 + head.readUInt32BE(6);
     this.#left = length;
-    this.#maskAt = this.#need - 4;
+    if (this.#opcode >= CLOSE) return;
+    this.#messageSize += length;
+    if (this.#messageSize > this.#most) this.#fail(1009, `a message of more than ${this.#most} bytes`);
+  }
+
+  #begin(): void {
+    if (this.#opcode < CLOSE && this.#opcode !== CONTINUATION) this.#message = this.#opcode;
     this.#have = 0;
-    this.#need = 2;
     this.#inPayload = true;
-    if (length === 0) this.#endFrame();
+    if (this.#left === 0) this.#endFrame();
   }
 
   #payload(part: Buffer): void {
@@ -206,7 +207,6 @@ export class FrameReader {
   /** Sections 5.5.1 and 7.4. */
   #closeCode(bytes: Buffer): number {
     if (bytes.length === 0) return 1005;
-    if (bytes.length === 1) this.#fail(1002, 'half a close code');
     const code = bytes.readUInt16BE(0);
     const isOfProtocol = code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
     if (!isOfProtocol && (code < 3000 || code > 4999)) this.#fail(1002, 'a close code that none may send');
@@ -217,7 +217,7 @@ export class FrameReader {
   /** Section 5.3. */
   #unmask(part: Buffer): void {
     const head = this.#head;
-    const mask = this.#maskAt;
+    const mask = this.#lengthEnd;
     // How much of the frame came before decides which byte of the mask is the next: it is turned, so that each part begins with the first.
     for (let i = 0; i < part.length; i++) part[i]! ^= head[mask + (i & 3)]!;
     const turn = part.length & 3;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
-import * as fc from 'fast-check';
+import { fc } from '../../test/fixtures/made-up.ts';
 import { castLines, eventsOf, PieceWriter, type RecordedEvent } from './recording-form.ts';
 
 const BROKEN = { code: 'seal_broken' };

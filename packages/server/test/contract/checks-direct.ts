@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import { parseHello } from '@sallyport/protocol/hello.ts';
 import { DOCUMENT_BYTES, HEADER_BYTES, HELLO_WITHIN, NOTICE_PATH } from '@sallyport/protocol/limits.ts';
-import { freePort } from '../fixtures/gateway.ts';
+import { freePort } from '../fixtures/ports.ts';
 import type { Check } from './contract.ts';
 import { answerOf } from './counterpart.ts';
 import { ALLOWED, NAME, type Stand } from './stand.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DEAD_AFTER, PING_AFTER, UP_BYTES } from '@sallyport/protocol/limits.ts';
-import { freePort } from '../fixtures/gateway.ts';
+import { freePort } from '../fixtures/ports.ts';
 import type { Check } from './contract.ts';
 import { isAck, TYPE } from './frames.ts';
 import { type Stand, until } from './stand.ts';

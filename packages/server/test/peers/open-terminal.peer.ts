@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { keyOf } from '../fixtures/admin.ts';
-import { freePort, startGateway } from '../fixtures/gateway.ts';
+import { startGateway } from '../fixtures/gateway.ts';
+import { freePort } from '../fixtures/ports.ts';
 import { agentsWork, terminalsWork } from '../fixtures/terminal-wire.ts';
 
 const PROGRAM = process.env['OPEN_TERMINAL']!;

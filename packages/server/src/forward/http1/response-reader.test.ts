@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { INPUTS } from '../../../test/fixtures/made-up.ts';
+import { fc, INPUTS } from '../../../test/fixtures/made-up.ts';
 import { Malformed } from './malformed.ts';
 import { ResponseReader } from './response-reader.ts';
 

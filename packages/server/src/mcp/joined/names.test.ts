@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../test/fixtures/made-up.ts';
 import { joinedName, joinedUri, partsOf, partsOfUri, prefixOf } from './names.ts';
 
 /** As upstreams and tunnels may be called. */

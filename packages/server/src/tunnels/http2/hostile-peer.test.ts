@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import fc from 'fast-check';
 import { frameOf, hpack } from '../../../test/fixtures/hostile-agent.ts';
 import { ask, clientTo, peer, WINDOWS } from '../../../test/fixtures/http2-peer.ts';
+import { fc } from '../../../test/fixtures/made-up.ts';
+import { held } from '../../../test/fixtures/memory.ts';
 import { CODE, FLAG, type Http2Error, TYPE } from './codes.ts';
 import type { Http2Stream } from './stream.ts';
 
@@ -340,13 +341,13 @@ test('what waits for a reader is as much as its window, in whatever pieces it ca
   const { client, streams, calls } = await stand();
   streams[0]!.pause();
   client.received(answered(1));
-  const before = process.memoryUsage().arrayBuffers;
+  const before = held().arrayBuffers;
   // One byte in 16 KiB of nothing, as often as it may come: what is kept is the byte.
   for (let n = 0; n < 20_000; n++)
     client.received(
       Buffer.concat([frameOf(TYPE.DATA, 0, 1, [n & 255]), frameOf(200, 0, 0, Buffer.alloc(8_000))]),
     );
-  const grown = process.memoryUsage().arrayBuffers - before;
+  const grown = held().arrayBuffers - before;
   assert.ok(grown < 64 * MB, `${(grown / MB).toFixed()} MiB`);
   streams[0]!.resume();
   client.received(frameOf(TYPE.DATA, FLAG.END_STREAM, 1, []));
