@@ -22,6 +22,10 @@ export interface Target {
   /** Null where it could not be measured. */
   readonly value: number | null;
   readonly met: boolean | null;
+  /** A time grows with a machine's slowness, a rate shrinks with it; of the rest, ratios and memory, it says nothing. */
+  readonly kind: 'time' | 'rate' | 'relative';
+  /** At the speed of the machine that the target was set on; null where nobody can tell. */
+  readonly there: { readonly value: number; readonly met: boolean } | null;
   /** Why it is missed, or was not measured. */
   readonly reason: string;
 }
@@ -32,9 +36,14 @@ export interface Absence {
   readonly why: string;
 }
 
+/** A target before the machine's speed is known. */
+type Judged = Omit<Target, 'there'> & { readonly meets: (value: number) => boolean };
+
 export class Report {
+  readonly #judged: Judged[] = [];
+  /** By suite: how many times slower this machine was than the one that the targets were set on. */
+  readonly slowness = new Map<string, number>();
   readonly rows: Row[] = [];
-  readonly targets: Target[] = [];
   readonly absences: Absence[] = [];
 
   /** @param values one a round @param ratios one a round, or null */
@@ -66,15 +75,28 @@ export class Report {
     value: number | undefined,
     met: (value: number) => boolean,
     reason = '',
+    kind: Target['kind'] = 'relative',
   ): void {
     const measured = value !== undefined && !Number.isNaN(value);
     const good = measured ? met(value) : null;
-    this.targets.push({
+    this.#judged.push({
       suite,
       claim,
       value: measured ? value : null,
       met: good,
+      meets: met,
+      kind,
       reason: good === true ? '' : measured ? reason : 'not measured',
+    });
+  }
+
+  get targets(): Target[] {
+    return this.#judged.map(({ meets, ...target }) => {
+      const slowness = this.slowness.get(target.suite);
+      if (target.kind === 'relative' || slowness === undefined || target.value === null)
+        return { ...target, there: null };
+      const value = target.kind === 'time' ? target.value / slowness : target.value * slowness;
+      return { ...target, there: { value, met: meets(value) } };
     });
   }
 
@@ -121,23 +143,34 @@ export function markdown(report: Report, facts: Readonly<Record<string, string>>
   }
   if (report.targets.length > 0) {
     lines.push('', '## Targets', '');
+    if (report.slowness.size > 0) lines.push(...speeds(report.slowness), '');
     lines.push(
       ...table(
-        ['suite', 'target', 'measured', 'verdict'],
+        ['suite', 'target', 'measured', 'at its speed', 'verdict'],
         report.targets.map(target => [
           target.suite,
           target.claim,
           target.value === null ? '–' : figure(target.value),
-          target.met === null
-            ? target.reason
-            : target.met
-              ? 'met'
-              : `**missed**${target.reason && `: ${target.reason}`}`,
+          target.there === null ? '' : figure(target.there.value),
+          verdict(target),
         ]),
       ),
     );
   }
   return `${lines.join('\n')}\n`;
+}
+
+function speeds(slowness: ReadonlyMap<string, number>): string[] {
+  return [
+    'Targets in time and rates were set on another machine. How many times slower this one was, by what nginx took to pass on a request before and after',
+    `each suite: ${[...slowness].map(([suite, times]) => `${suite} ${times.toFixed(2)}`).join(', ')}. "At its speed" is what was measured, times or over that.`,
+  ];
+}
+
+function verdict({ met, there, reason }: Target): string {
+  if (met === null) return reason;
+  if (met) return 'met';
+  return `${there?.met ? '**missed** here, met at its speed' : '**missed**'}${reason && `: ${reason}`}`;
 }
 
 /** A Markdown table whose columns line up in a terminal too. */

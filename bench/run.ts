@@ -9,6 +9,7 @@ import { facts } from './machine.ts';
 import { markdown, Report } from './report.ts';
 import { forward } from './suites/forward.ts';
 import { stream } from './suites/stream.ts';
+import { paced } from './yardstick.ts';
 
 /**
  * `npm run bench`: what Sallyport costs, beside what others cost on the same machine in the same run. See bench/README.md.
@@ -72,7 +73,8 @@ if (chosen.includes('forward') || chosen.includes('mcp')) {
 }
 for (const name of chosen) {
   try {
-    await SUITES[name]!(bench);
+    const slowness = await paced(bench, name, () => SUITES[name]!(bench));
+    if (slowness !== null) report.slowness.set(name, slowness);
   } catch (error) {
     report.absent(`suite ${name}`, `it failed: ${(error as Error).stack ?? error}`);
     process.exitCode = 1;
@@ -89,7 +91,8 @@ if (!options.quick && options.only === undefined) {
 }
 if (options.json) {
   const { rows, targets, absences } = report;
-  process.stdout.write(`${JSON.stringify({ machine, rows, targets, absences })}\n`);
+  const slowness = Object.fromEntries(report.slowness);
+  process.stdout.write(`${JSON.stringify({ machine, slowness, rows, targets, absences })}\n`);
 } else process.stdout.write(text);
 // Children are gone by now; whatever else holds the loop must not hold the terminal.
 process.exit();

@@ -145,6 +145,7 @@ async function latency(bench: Bench, load: Load, candidates: Candidate[]): Promi
     ours && median(ours),
     value => value <= 150,
     `bare undici added ${bare ? Math.round(median(bare)) : '?'} µs: at this rate each request is woken up for, twice, alone`,
+    'time',
   );
   bench.report.target(
     'forward',

@@ -31,5 +31,7 @@ export async function identity(bench: Bench): Promise<void> {
     'session and credentialFor, warm, ≤ 5 µs together',
     warm('session cookie') + warm('credentialFor'),
     value => value <= 5,
+    '',
+    'time',
   );
 }

@@ -72,6 +72,7 @@ async function overHttp(bench: Bench): Promise<void> {
       1e6 / median(of(name)),
       value => value >= 3_000,
       'each call is two HTTP calls and two messages that are read and written anew: bench/README.md',
+      'rate',
     );
 }
 
@@ -161,7 +162,7 @@ async function measured(bench: Bench, load: Load, ways: readonly Way[], referenc
         kind: 'closed',
         port: way.port,
         request: way.request,
-        warmup: round === 0 ? bench.window : bench.window / 4,
+        warmup: round === 0 ? 4 * bench.window : bench.window / 4,
         duration: bench.window,
         candidate: way.pid,
       } as const;

@@ -63,6 +63,7 @@ export async function stream(bench: Bench): Promise<void> {
       value => value <= 5,
       bareLate &&
         `bare undici added ${(median(bareLate) / 1000).toFixed(1)} ms: what the machine gives late is late for both`,
+      'time',
     );
   });
 }
