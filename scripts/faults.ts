@@ -102,7 +102,7 @@ await part('fuzz', async () => {
   const files = [
     'packages/server/test/fuzz-tunnels.test.ts',
     'packages/server/src/mcp/hostile-input.test.ts',
-    'packages/server/src/terminals/frames.test.ts',
+    'packages/protocol/src/web-socket-frames.test.ts',
   ];
   const seed = `${randomInt(2 ** 31)}`;
   say(`500,000 made-up inputs of each kind; SALLYPORT_SEED=${seed} makes up the same ones`);

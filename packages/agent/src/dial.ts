@@ -1,9 +1,12 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { randomBytes } from 'node:crypto';
+import { Agent as HttpAgent, request as requestHttp } from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { Socket } from 'node:net';
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
-import { MESSAGE_BYTES, SUBPROTOCOL, TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
+import { SUBPROTOCOL, TUNNEL_PATH } from '@sallyport/protocol/limits.ts';
 import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
-import { WebSocket } from 'ws';
+import { proofOf } from '@sallyport/protocol/web-socket-handshake.ts';
+import { textOfAnswer } from './ask.ts';
 import { dialPosted } from './posted-stream.ts';
 import { Refused } from './refused.ts';
 
@@ -60,36 +63,53 @@ export async function dial(options: DialOptions): Promise<ByteStream> {
 }
 
 /** What a WebSocket ends with when something between swallows it or hangs up. */
-const HUNG_UP = /socket hang up|handshake has timed out|hung up|Invalid (Upgrade|Sec-WebSocket)|Parse Error/;
+const HUNG_UP = /socket hang up|hung up|in time|no WebSocket|Parse Error/;
 
+/** The client's handshake (RFC 6455 section 4.1), with no extension. */
 function dialWebSocket(options: DialOptions): Promise<ByteStream> {
   const { gateway, key, agent, userAgent, now, signal } = options;
-  const url = tunnelUrl(gateway);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  const socket = new WebSocket(url, [SUBPROTOCOL], {
+  const proof = randomBytes(16).toString('base64');
+  const send = gateway.protocol === 'https:' ? requestHttps : requestHttp;
+  const request = send(tunnelUrl(gateway), {
     agent,
-    headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },
-    handshakeTimeout: HANDSHAKE,
-    maxPayload: MESSAGE_BYTES,
-    perMessageDeflate: false,
-    followRedirects: false,
+    headers: {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': proof,
+      'sec-websocket-protocol': SUBPROTOCOL,
+      authorization: `Bearer ${key}`,
+      'user-agent': userAgent,
+    },
   });
-  const giveUp = () => socket.terminate();
+  const { promise, resolve, reject } = Promise.withResolvers<ByteStream>();
+  const giveUp = () => request.destroy(new Error('told to stop'));
   signal.addEventListener('abort', giveUp, { once: true });
-  return new Promise<ByteStream>((resolve, reject) => {
-    socket.on('unexpected-response', (_request, response) => {
-      let said = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        if (said.length < 4_096) said += text;
-      });
-      const settle = () => {
-        reject(new Refused(response.statusCode!, said, response.statusMessage ?? ''));
-        socket.terminate();
-      };
-      response.on('end', settle).on('error', settle);
-    });
-    socket.once('error', reject);
-    socket.once('close', () => reject(new Error('the gateway hung up')));
-    socket.once('open', () => resolve(new SocketStream(socket, now)));
-  }).finally(() => signal.removeEventListener('abort', giveUp));
+  const late = setTimeout(() => request.destroy(new Error('the gateway did not answer in time')), HANDSHAKE);
+  request.on('error', reject);
+  request.on('response', response => {
+    textOfAnswer(response).then(
+      said => reject(new Refused(response.statusCode!, said, response.statusMessage ?? '')),
+      reject,
+    );
+  });
+  request.on('upgrade', ({ headers }, socket, head) => {
+    const isOurs =
+      headers.upgrade?.toLowerCase() === 'websocket' &&
+      headers['sec-websocket-accept'] === proofOf(proof) &&
+      headers['sec-websocket-protocol'] === SUBPROTOCOL &&
+      headers['sec-websocket-extensions'] === undefined;
+    if (!isOurs) {
+      socket.destroy();
+      reject(new Error('the answer opens no WebSocket of a tunnel'));
+      return;
+    }
+    if (head.length > 0) socket.unshift(head);
+    resolve(new SocketStream(socket as Socket, 'agent', now));
+  });
+  request.end();
+  return promise.finally(() => {
+    clearTimeout(late);
+    signal.removeEventListener('abort', giveUp);
+  });
 }

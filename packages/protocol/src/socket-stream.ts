@@ -1,62 +1,158 @@
-import type { WebSocket } from 'ws';
+import type { Socket } from 'node:net';
 import { ByteStream } from './byte-stream.ts';
-import { SENT_MESSAGE_BYTES } from './limits.ts';
+import { MESSAGE_BYTES, SENT_MESSAGE_BYTES } from './limits.ts';
+import {
+  BINARY,
+  CLOSE,
+  FrameError,
+  type FrameEvents,
+  FrameReader,
+  maskedFrame,
+  PONG,
+  writeBinary,
+  writeFrame,
+} from './web-socket-frames.ts';
 
 type Done = (error?: Error | null) => void;
 
+/** Between a close of either end and the end of the connection, milliseconds. */
+const CLOSE_WITHIN = 5_000;
+/** Unsent bytes past which a ping is not answered. */
+const MOST_UNSENT = 256 * 1024;
+const NORMAL = 1000;
+
 /**
- * The bytes of one WebSocket: what its binary messages hold, one after the other; where one message ends means nothing.
+ * The bytes of one WebSocket (RFC 6455), behind its handshake: what its binary messages hold, one after the other; where one message ends means
+ * nothing. They are handed on as they come, not gathered.
  *
  * A write is done when the system has taken it, so that HTTP/2 decides late what goes next.
  */
 export class SocketStream extends ByteStream {
-  readonly #socket: WebSocket;
+  readonly #socket: Socket;
+  /** Whether this is the end that asked for it: it masks what it sends, and the other does not (section 5.1). */
+  readonly #asked: boolean;
+  readonly #reader: FrameReader;
+  #reading = false;
+  /** A close was sent: nothing may follow it. */
+  #said = false;
 
   /** @param now monotonic milliseconds */
-  constructor(socket: WebSocket, now: () => number) {
+  constructor(socket: Socket, end: 'gateway' | 'agent', now: () => number) {
     super(now);
     this.#socket = socket;
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (!isBinary) {
-        // RFC 6455 section 7.4.1: data of a kind that is not taken here.
-        socket.close(1003, 'binary messages only');
-        this.destroy(new Error('a text message came, where bytes were expected'));
-      } else this.arrived(data);
-    });
+    this.#asked = end === 'agent';
+    this.#reader = new FrameReader({ masked: !this.#asked, most: MESSAGE_BYTES }, this.#events());
+    socket.setTimeout(0).setNoDelay(true);
+    socket.on('error', () => this.destroy());
+    socket.on('end', () => this.destroy());
     socket.on('close', () => this.destroy());
-    socket.on('error', error => this.destroy(error));
+  }
+
+  #events(): FrameEvents {
+    return {
+      binary: bytes => this.arrived(bytes),
+      // Section 7.4.1: data of a kind that is not taken here.
+      text: () => this.#fail(1003, 'a text message came, where bytes were expected', 'binary messages only'),
+      ping: bytes => this.#answer(bytes),
+      pong() {},
+      close: code => {
+        this.#sayClose(code === 1005 ? null : code);
+        this.destroy();
+      },
+    };
+  }
+
+  /** From the first time on that somebody reads: whoever it is hears of what goes wrong. */
+  override _read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#socket.on('data', (chunk: Buffer) => this.#came(chunk));
+  }
+
+  #came(chunk: Buffer): void {
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#fail(error.code, error.message);
+    }
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    if (chunk.length <= SENT_MESSAGE_BYTES) this.#send(chunk, done);
-    else this.#sendPieces(chunk, done);
+    this.#send([chunk], chunk.length, done);
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: Done): void {
-    this.#sendPieces(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
+    let length = 0;
+    for (const { chunk } of chunks) length += chunk.length;
+    this.#send(
+      chunks.map(({ chunk }) => chunk),
+      length,
+      done,
+    );
   }
 
   override _final(done: Done): void {
-    this.#socket.close(1000);
+    this.#sayClose(NORMAL);
     done();
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    // A closing handshake that is under way goes on; a connection that broke is not waited for.
-    if (error !== null || this.#socket.readyState === this.#socket.OPEN) this.#socket.terminate();
+    const socket = this.#socket;
+    if (this.#said && !socket.destroyed) {
+      // A closing handshake that is under way goes on, and what still comes is for nobody.
+      socket.end();
+      socket.resume();
+      setTimeout(() => socket.destroy(), CLOSE_WITHIN).unref();
+    } else socket.destroy();
     done(error);
   }
 
-  #sendPieces(bytes: Buffer, done: Done): void {
-    let from = 0;
-    for (; bytes.length - from > SENT_MESSAGE_BYTES; from += SENT_MESSAGE_BYTES)
-      this.#send(bytes.subarray(from, from + SENT_MESSAGE_BYTES), ignore);
-    this.#send(bytes.subarray(from), done);
+  #send(pieces: readonly Buffer[], length: number, done: Done): void {
+    if (this.#said || !this.#socket.writable) {
+      done(new Error('it was closed by the other end'));
+      return;
+    }
+    if (length > SENT_MESSAGE_BYTES) {
+      this.#sendParts(pieces, length, done);
+      return;
+    }
+    if (this.#asked) this.#socket.write(maskedFrame(BINARY, pieces, length), done);
+    else writeBinary(this.#socket, pieces, length, done);
   }
 
-  #send(bytes: Buffer, done: Done): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) done(new Error('it was closed by the other end'));
-    else this.#socket.send(bytes, { binary: true, compress: false }, done);
+  /** More than one message. */
+  #sendParts(pieces: readonly Buffer[], length: number, done: Done): void {
+    const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
+    for (let from = 0; from < length; from += SENT_MESSAGE_BYTES) {
+      const part = whole.subarray(from, from + SENT_MESSAGE_BYTES);
+      this.#send([part], part.length, from + SENT_MESSAGE_BYTES >= length ? done : ignore);
+    }
+  }
+
+  /** Not every ping needs its pong (section 5.5.3): one that asks and does not read is not answered without end. */
+  #answer(bytes: Buffer): void {
+    if (!this.#said && this.#socket.writableLength < MOST_UNSENT) this.#control(PONG, bytes);
+  }
+
+  #fail(code: number, message: string, reason = ''): void {
+    this.#sayClose(code, reason);
+    this.destroy(new Error(message));
+  }
+
+  #sayClose(code: number | null, reason = ''): void {
+    if (this.#said) return;
+    const bytes = Buffer.alloc(code === null ? 0 : 2 + reason.length);
+    if (code !== null) bytes.writeUInt16BE(code);
+    bytes.write(reason, 2, 'latin1');
+    this.#control(CLOSE, bytes);
+    this.#said = true;
+  }
+
+  #control(opcode: number, bytes: Buffer): void {
+    if (!this.#socket.writable) return;
+    if (this.#asked) this.#socket.write(maskedFrame(opcode, [bytes], bytes.length));
+    else writeFrame(this.#socket, opcode, [bytes], bytes.length);
   }
 }
 

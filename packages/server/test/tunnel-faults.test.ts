@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { Clock } from '@sallyport/protocol/heartbeat.ts';
 import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
-import { WebSocket, WebSocketServer } from 'ws';
 import { openSession } from '../../agent/src/session.ts';
 import type { AppError } from '../src/platform/errors.ts';
 import { systemRuntime } from '../src/platform/runtime.ts';
@@ -72,22 +71,23 @@ test('while the network swallows everything, a newer agent takes the name and th
 test('a network that swallows everything is noticed at both ends after 30 s, and callers hear which tunnel it was', async t => {
   const { clock, goOn } = stoppedClock();
   const network = await startFaultProxy(t);
-  const listener = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
+  const listener = createServer();
   t.after(() => listener.close());
+  listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   network.to((listener.address() as AddressInfo).port);
-  const socket = new WebSocket(`ws://127.0.0.1:${network.port}`, { perMessageDeflate: false });
-  const [[accepted]] = (await Promise.all([once(listener, 'connection'), once(socket, 'open')])) as [
-    [WebSocket],
+  const socket = connect(network.port, '127.0.0.1');
+  const [[accepted]] = (await Promise.all([once(listener, 'connection'), once(socket, 'connect')])) as [
+    [Socket],
     unknown,
   ];
-  const connection = new Connection(new SocketStream(accepted, clock.monotonic), 1, {
+  const connection = new Connection(new SocketStream(accepted, 'gateway', clock.monotonic), 1, {
     ...systemRuntime,
     ...clock,
   });
   let under = 0;
   const agent = openSession({
-    stream: new SocketStream(socket, clock.monotonic),
+    stream: new SocketStream(socket, 'agent', clock.monotonic),
     hello: { protocol: 1, agent: { name: 'test', version: '0', instance: 'x' }, servers: [] },
     // It takes its time.
     servers: new Map([['wiki', { handle: () => void under++, async [Symbol.asyncDispose]() {} }]]),

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { test } from 'node:test';
-import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
 import { WebSocket } from 'ws';
 import { callerWith, keyOf } from './fixtures/admin.ts';
 import { startAgent } from './fixtures/agent.ts';
 import { eventually } from './fixtures/data-plane.ts';
 import { startGateway } from './fixtures/gateway.ts';
 import { TerminalClient } from './fixtures/terminal-client.ts';
+import { WsStream } from './fixtures/ws-stream.ts';
 
 test('a laptop’s shell through its agent: typed into, resized, printing, ended; and nobody else’s', async t => {
   const gateway = await startGateway(t);
@@ -47,7 +47,7 @@ test('an agent whose HTTP/2 opens no WebSockets: who attaches is told whose faul
   t.after(() => socket.terminate());
   await once(socket, 'open');
   // By another's hand: no SETTINGS_ENABLE_CONNECT_PROTOCOL.
-  const session = performServerHandshake(new SocketStream(socket, () => performance.now()));
+  const session = performServerHandshake(new WsStream(socket, () => performance.now()));
   const registered = Promise.withResolvers<void>();
   session.on('error', () => {});
   session.on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {

@@ -1,12 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { request as tlsRequest } from 'node:https';
 import { type LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { proofOf } from '@sallyport/protocol/web-socket-handshake.ts';
 import { request as plainRequest } from '../platform/node-http.ts';
 import { HandshakeRefused, type OpenedSocket } from '../terms/socket-way.ts';
 
-/** RFC 6455 section 1.3. */
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** Until the handshake is answered, milliseconds. */
 const WITHIN = 10_000;
 
@@ -50,9 +49,8 @@ export function openSocket(
     const settle = () => within.removeEventListener('abort', giveUp);
     req.on('upgrade', (res, socket: Duplex, head) => {
       settle();
-      const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64');
       if (
-        res.headers['sec-websocket-accept'] !== accept ||
+        res.headers['sec-websocket-accept'] !== proofOf(key) ||
         res.headers.upgrade?.toLowerCase() !== 'websocket' ||
         res.headers['sec-websocket-extensions'] !== undefined
       ) {

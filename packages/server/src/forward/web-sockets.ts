@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { acceptance, keyOf as keyIn } from '@sallyport/protocol/web-socket-handshake.ts';
 import type { Bus } from '../platform/bus.ts';
 import { AppError, asAppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
@@ -19,10 +19,6 @@ import { findNamed } from './named.ts';
 import { outboundHeaders } from './outbound-headers.ts';
 import { splitTarget } from './path.ts';
 
-/** RFC 6455 section 1.3. */
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-/** RFC 6455 section 4.1: 16 bytes. */
-const KEY = /^[A-Za-z0-9+/]{22}==$/;
 /** What another process took back is known here within 5 s: with its jitter 4.4 s, the rest is the database's; milliseconds. */
 const CHECK = 3_500;
 
@@ -169,7 +165,7 @@ export function createWebSockets(deps: WebSocketsDeps): WebSockets {
         return refuse(socket, error.status);
       }
       if (socket.destroyed) return void opened.stream.destroy();
-      accept(socket, key, opened.protocol);
+      socket.write(acceptance(key, opened.protocol));
       const open: Open = { principal, upstream, req, end: () => socket.destroy() };
       all.add(open);
       deps.open.set(all.size);
@@ -198,24 +194,14 @@ export function createWebSockets(deps: WebSocketsDeps): WebSockets {
 }
 
 /** @throws AppError `bad_request` for what is no handshake (RFC 6455 section 4.2.1) */
-function keyOf({ method, headers }: IncomingMessage): string {
-  const key = headers['sec-websocket-key'];
-  const upgrade = headers.upgrade?.toLowerCase();
-  if (method !== 'GET' || upgrade !== 'websocket' || key === undefined || !KEY.test(key))
-    throw new AppError('bad_request', 'This is no handshake of a WebSocket.');
-  if (headers['sec-websocket-version'] !== '13')
+function keyOf(req: IncomingMessage): string {
+  const key = keyIn(req);
+  if (key === null) throw new AppError('bad_request', 'This is no handshake of a WebSocket.');
+  if (req.headers['sec-websocket-version'] !== '13')
     throw new AppError('upgrade_refused', 'WebSockets are of version 13 here.', {
       headers: { 'sec-websocket-version': '13' },
     });
   return key;
-}
-
-function accept(socket: Socket, key: string, protocol: string | null): void {
-  const proof = createHash('sha1').update(`${key}${GUID}`).digest('base64');
-  const chosen = protocol === null ? '' : `sec-websocket-protocol: ${protocol}\r\n`;
-  socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${proof}\r\n${chosen}\r\n`,
-  );
 }
 
 /** The upstream's own word, without what it said besides. */

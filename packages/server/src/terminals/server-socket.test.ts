@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
-import { FrameReader } from './frames.ts';
+import { FrameReader } from '@sallyport/protocol/web-socket-frames.ts';
 import { MAX_FRAME, ServerSocket } from './server-socket.ts';
 
 /** A server's end that the test plays. @param reads whether what is sent there is ever taken */

@@ -1,5 +1,14 @@
 import type { Duplex } from 'node:stream';
-import { BINARY, CLOSE, FrameError, FrameReader, maskedFrame, PING, PONG, TEXT } from './frames.ts';
+import {
+  BINARY,
+  CLOSE,
+  FrameError,
+  FrameReader,
+  maskedFrame,
+  PING,
+  PONG,
+  TEXT,
+} from '@sallyport/protocol/web-socket-frames.ts';
 
 /** A frame of output is never larger (nor one of a paste), bytes. */
 export const MAX_FRAME = 1024 * 1024;
@@ -116,7 +125,7 @@ export class ServerSocket {
   }
 
   #write(opcode: number, data: Buffer): void {
-    if (this.#stream.writable) this.#stream.write(maskedFrame(opcode, data));
+    if (this.#stream.writable) this.#stream.write(maskedFrame(opcode, [data], data.length));
   }
 
   #concluded(code: number): void {

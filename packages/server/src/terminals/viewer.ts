@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
+import { writeBinary } from '@sallyport/protocol/web-socket-frames.ts';
 import type { WebSocket } from 'ws';
 import type { Closing } from './closing.ts';
 import type { EarlyMessage } from './early-messages.ts';
-import { writeBinary } from './frames.ts';
 import type { OutputWindow } from './window.ts';
 
 /** Bytes that may be on their way to one client. */

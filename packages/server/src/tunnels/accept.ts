@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
-import { MESSAGE_BYTES, SUBPROTOCOL } from '@sallyport/protocol/limits.ts';
+import { SUBPROTOCOL } from '@sallyport/protocol/limits.ts';
 import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
-import { WebSocketServer } from 'ws';
+import { acceptance, keyOf } from '@sallyport/protocol/web-socket-handshake.ts';
 import { AppError } from '../platform/errors.ts';
-import type { Runtime } from '../platform/runtime.ts';
 
 /** Which version of the protocol this gateway and an agent that offers these will speak; null: none. */
 export function versionIn(offered: string | undefined): string | null {
@@ -17,23 +16,24 @@ export function versionIn(offered: string | undefined): string | null {
 export const noCommonVersion = (): AppError =>
   new AppError('bad_request', `This gateway speaks ${SUBPROTOCOL}; the agent offers none of that.`);
 
-/** Turns a request that was let in into an agent's byte stream. */
-export function createAcceptor(runtime: Pick<Runtime, 'monotonic'>) {
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    // performance.md: 230 KB for each socket, and nothing won for what is encrypted or compressed already.
-    perMessageDeflate: false,
-    maxPayload: MESSAGE_BYTES,
-    handleProtocols: offered => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  });
-  // What is no WebSocket handshake is answered by ws itself, with 400 or 405.
-  server.on('wsClientError', (_error: Error, socket: Socket) => {
-    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-  });
+/** What is no handshake of a WebSocket (RFC 6455 section 4.2.1), or one of another version (section 4.4). */
+const REFUSAL =
+  'HTTP/1.1 400 Bad Request\r\nconnection: close\r\nsec-websocket-version: 13\r\ncontent-length: 0\r\n\r\n';
 
-  return (req: IncomingMessage, socket: Socket, head: Buffer, opened: (stream: ByteStream) => void): void =>
-    server.handleUpgrade(req, socket, head, webSocket =>
-      opened(new SocketStream(webSocket, () => runtime.monotonic())),
-    );
+/** Turns a request that was let in into an agent's byte stream; null where it is not to be one, which is answered. */
+export function accept(
+  req: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  now: () => number,
+): ByteStream | null {
+  const key = keyOf(req);
+  if (key === null || req.headers['sec-websocket-version'] !== '13') {
+    socket.on('error', () => {});
+    socket.end(REFUSAL, () => socket.destroy());
+    return null;
+  }
+  socket.write(acceptance(key, versionIn(req.headers['sec-websocket-protocol'])));
+  if (head.length > 0) socket.unshift(head);
+  return new SocketStream(socket, 'gateway', now);
 }

@@ -15,7 +15,7 @@ import type { Principal } from '../terms/principal.ts';
 import type { SocketWay } from '../terms/socket-way.ts';
 import type { Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import { createAcceptor, noCommonVersion, versionIn } from './accept.ts';
+import { accept, noCommonVersion, versionIn } from './accept.ts';
 import { type Arrival, createAdmission, type Guest } from './admission.ts';
 import { notConnected } from './agent-failure.ts';
 import { createArrivals, type Ways } from './arrivals.ts';
@@ -106,7 +106,6 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
     store,
     taken: name => deps.taken(name) || registry.find(name) !== undefined,
   });
-  const accept = createAcceptor(runtime);
   const connections = new Map<Peer, Guest>();
   const admission = createAdmission({
     ...deps,
@@ -175,7 +174,9 @@ export function createTunnels(deps: TunnelsDeps): Tunnels {
       const guest = await admission(arrival);
       arrival.socket.once('close', guest.leaveDoor);
       if (arrival.socket.destroyed) return guest.leaveDoor();
-      accept(arrival.req, arrival.socket, arrival.head, stream => void welcome(stream, guest));
+      const { req, socket, head } = arrival;
+      const stream = accept(req, socket, head, () => runtime.monotonic());
+      if (stream !== null) void welcome(stream, guest);
     },
 
     find: upstreamId => registry.find(upstreamId)?.upstream,

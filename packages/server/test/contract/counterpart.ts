@@ -8,8 +8,8 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { HELLO_PATH, MESSAGE_BYTES, NOTICE_PATH, SETTINGS, SUBPROTOCOL } from '@sallyport/protocol/limits.ts';
-import { SocketStream } from '@sallyport/protocol/socket-stream.ts';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { WsStream } from '../fixtures/ws-stream.ts';
 
 /** What came of a request, when its stream was over. */
 export interface Answer {
@@ -64,7 +64,7 @@ export async function startCounterpart(): Promise<Counterpart> {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     async next() {
       while (came.length === 0) await new Promise<void>(resolve => (news = resolve));
-      const stream = new SocketStream(came.shift()!, () => performance.now());
+      const stream = new WsStream(came.shift()!, () => performance.now());
       stream.on('error', () => {});
       const session = connect('http://tunnel', {
         createConnection: () => stream,

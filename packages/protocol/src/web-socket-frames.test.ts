@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { PassThrough, type Writable } from 'node:stream';
 import { test } from 'node:test';
 import * as ws from 'ws';
-import { fc } from '../../test/fixtures/made-up.ts';
-import { BINARY, FrameError, FrameReader, maskedFrame, PING, TEXT, writeBinary } from './frames.ts';
+import { fc } from '../../server/test/fixtures/made-up.ts';
+import { BINARY, FrameError, FrameReader, maskedFrame, PING, TEXT, writeBinary } from './web-socket-frames.ts';
 
 /** The reader of `ws`, which this one is held against; its types leave it out. */
 const { Receiver } = ws as unknown as {
@@ -229,9 +229,9 @@ test('what it writes is read by ws, at each length that has a form of its own', 
     const theirs = await readByWs(await sent, false, 2 ** 20);
     assert.ok(theirs.binary.equals(data), `${length}`);
     assert.equal(theirs.failed, null);
-    const masked = maskedFrame(BINARY, data);
+    const masked = maskedFrame(BINARY, [data], data.length);
     assert.ok((await readByWs([masked], true, 2 ** 20)).binary.equals(data), `${length}`);
-    assert.notDeepEqual(maskedFrame(BINARY, data), masked, 'no mask is used twice');
+    assert.notDeepEqual(maskedFrame(BINARY, [data], data.length), masked, 'no mask is used twice');
     assert.ok(data.equals(Buffer.alloc(length, 'xyz')), 'what is sent stays as it is');
   }
 });

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import type { Writable } from 'node:stream';
+import { mask } from './masking.ts';
 
 /** What a frame is (RFC 6455 section 5.2). */
 export const CONTINUATION = 0x0;
@@ -44,8 +45,8 @@ export interface FrameEvents {
 }
 
 /**
- * Reads the frames of a terminal's WebSocket (RFC 6455 section 5), with no extension. A terminal is a stream of bytes, and a binary message is
- * only how some of them travel: they are handed on as parts of what was read, neither gathered nor copied.
+ * Reads the frames of a WebSocket that is a stream of bytes (RFC 6455 section 5), with no extension: a terminal's, a tunnel's. A binary message is only how
+ * some of them travel: they are handed on as parts of what was read, neither gathered nor copied.
  */
 export class FrameReader {
   readonly #masked: boolean;
@@ -61,6 +62,8 @@ export class FrameReader {
   #isLast = false;
   #left = 0;
   #inPayload = false;
+  /** Which byte of the mask is the next. */
+  #turn = 0;
   /** The opcode of the message whose frames are coming; 0: none. */
   #message = 0;
   #messageSize = 0;
@@ -93,7 +96,10 @@ export class FrameReader {
       const part = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
       at = end;
       this.#left -= part.length;
-      if (this.#masked) this.#unmask(part);
+      if (this.#masked) {
+        mask(part, this.#head, this.#lengthEnd, this.#turn);
+        this.#turn += part.length & 3;
+      }
       this.#payload(part);
       if (this.#left === 0) this.#endFrame();
     }
@@ -151,6 +157,7 @@ export class FrameReader {
   #begin(): void {
     if (this.#opcode < CLOSE && this.#opcode !== CONTINUATION) this.#message = this.#opcode;
     this.#have = 0;
+    this.#turn = 0;
     this.#inPayload = true;
     if (this.#left === 0) this.#endFrame();
   }
@@ -214,19 +221,6 @@ export class FrameReader {
     return code;
   }
 
-  /** Section 5.3. */
-  #unmask(part: Buffer): void {
-    const head = this.#head;
-    const mask = this.#lengthEnd;
-    // How much of the frame came before decides which byte of the mask is the next: it is turned, so that each part begins with the first.
-    for (let i = 0; i < part.length; i++) part[i]! ^= head[mask + (i & 3)]!;
-    const turn = part.length & 3;
-    if (turn === 0) return;
-    const [a, b, c, d] = [head[mask]!, head[mask + 1]!, head[mask + 2]!, head[mask + 3]!];
-    const twice = [a, b, c, d, a, b, c, d];
-    for (let i = 0; i < 4; i++) head[mask + i] = twice[i + turn]!;
-  }
-
   #fail(code: FrameError['code'], message: string): never {
     this.#over = true;
     throw new FrameError(code, message);
@@ -252,22 +246,31 @@ function writeHead(to: Buffer, opcode: number, length: number, masked: 0 | 0x80)
 }
 
 /** Sends one binary frame, not masked, as a server does. @param written called when it is, or when it cannot be */
-export function writeBinary(
+export const writeBinary = (
   to: Writable,
   pieces: readonly Buffer[],
   length: number,
   written: () => void,
+): void => writeFrame(to, BINARY, pieces, length, written);
+
+/** The same of any frame. What is small leaves in one piece; of what is larger nothing is copied. */
+export function writeFrame(
+  to: Writable,
+  opcode: number,
+  pieces: readonly Buffer[],
+  length: number,
+  written?: () => void,
 ): void {
   if (length <= JOINED) {
     const frame = Buffer.allocUnsafe(length + 4);
-    let at = writeHead(frame, BINARY, length, 0);
+    let at = writeHead(frame, opcode, length, 0);
     for (const piece of pieces) at += piece.copy(frame, at);
     to.write(at === frame.length ? frame : frame.subarray(0, at), written);
     return;
   }
   const head = Buffer.allocUnsafe(10);
   to.cork();
-  to.write(head.subarray(0, writeHead(head, BINARY, length, 0)));
+  to.write(head.subarray(0, writeHead(head, opcode, length, 0)));
   for (let n = 0; n < pieces.length - 1; n++) to.write(pieces[n]!);
   to.write(pieces.at(-1)!, written);
   to.uncork();
@@ -277,16 +280,25 @@ export function writeBinary(
 const masks = Buffer.alloc(8 * 1024);
 let maskAt = masks.length;
 
-/** A frame, masked, as a client sends it; what it is made of stays as it is. */
-export function maskedFrame(opcode: number, data: Buffer): Buffer {
+/**
+ * A frame, masked, as a client sends it; what it is made of stays as it is.
+ * @param length of all pieces together
+ */
+export function maskedFrame(opcode: number, pieces: readonly Uint8Array[], length: number): Buffer {
   if (maskAt === masks.length) {
     randomFillSync(masks);
     maskAt = 0;
   }
-  const frame = Buffer.allocUnsafe(data.length + MAX_HEAD);
-  let at = writeHead(frame, opcode, data.length, MASKED);
-  const mask = at;
-  for (let i = 0; i < 4; i++) frame[at++] = masks[maskAt++]!;
-  for (let i = 0; i < data.length; i++) frame[at++] = data[i]! ^ frame[mask + (i & 3)]!;
-  return frame.subarray(0, at);
+  // So that the payload begins where a word does.
+  const from = length < 126 || length >= 2 ** 16 ? 2 : 0;
+  const frame = Buffer.allocUnsafe(from + MAX_HEAD + length);
+  const key = from + writeHead(frame.subarray(from), opcode, length, MASKED);
+  for (let i = 0; i < 4; i++) frame[key + i] = masks[maskAt++]!;
+  let at = key + 4;
+  for (const piece of pieces) {
+    frame.set(piece, at);
+    at += piece.length;
+  }
+  mask(frame.subarray(key + 4, at), frame, key);
+  return frame.subarray(from, at);
 }
