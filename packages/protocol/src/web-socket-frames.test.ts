@@ -3,7 +3,15 @@ import { PassThrough, type Writable } from 'node:stream';
 import { test } from 'node:test';
 import * as ws from 'ws';
 import { fc } from '../../server/test/fixtures/made-up.ts';
-import { BINARY, FrameError, FrameReader, maskedFrame, PING, TEXT, writeBinary } from './web-socket-frames.ts';
+import {
+  BINARY,
+  FrameError,
+  FrameReader,
+  maskedFrame,
+  PING,
+  TEXT,
+  writeBinary,
+} from './web-socket-frames.ts';
 
 /** The reader of `ws`, which this one is held against; its types leave it out. */
 const { Receiver } = ws as unknown as {
