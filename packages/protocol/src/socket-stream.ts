@@ -2,13 +2,14 @@ import type { Socket } from 'node:net';
 import { ByteStream } from './byte-stream.ts';
 import { MESSAGE_BYTES, SENT_MESSAGE_BYTES } from './limits.ts';
 import {
-  BINARY,
   CLOSE,
   FrameError,
   type FrameEvents,
   FrameReader,
   maskedFrame,
+  maskedMessages,
   PONG,
+  roomFor,
   writeBinary,
   writeFrame,
 } from './web-socket-frames.ts';
@@ -20,6 +21,9 @@ const CLOSE_WITHIN = 5_000;
 /** Unsent bytes past which a ping is not answered. */
 const MOST_UNSENT = 256 * 1024;
 const NORMAL = 1000;
+/** Bytes of the room where messages are masked: to begin with, and kept at most. */
+const ROOM = 80 * 1024;
+const MOST_ROOM = 1024 * 1024;
 
 /**
  * The bytes of one WebSocket (RFC 6455), behind its handshake: what its binary messages hold, one after the other; where one message ends means
@@ -109,25 +113,28 @@ export class SocketStream extends ByteStream {
   }
 
   #send(pieces: readonly Buffer[], length: number, done: Done): void {
-    if (this.#said || !this.#socket.writable) {
-      done(new Error('it was closed by the other end'));
-      return;
+    if (this.#said || !this.#socket.writable) done(new Error('it was closed by the other end'));
+    else if (length === 0) done();
+    else if (this.#asked) this.#sendMasked(pieces, length, done);
+    else if (length <= SENT_MESSAGE_BYTES) writeBinary(this.#socket, pieces, length, done);
+    else {
+      const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
+      for (let from = 0; from < length; from += SENT_MESSAGE_BYTES) {
+        const part = whole.subarray(from, from + SENT_MESSAGE_BYTES);
+        const isLast = from + part.length === length;
+        writeBinary(this.#socket, [part], part.length, isLast ? done : ignore);
+      }
     }
-    if (length > SENT_MESSAGE_BYTES) {
-      this.#sendParts(pieces, length, done);
-      return;
-    }
-    if (this.#asked) this.#socket.write(maskedFrame(BINARY, pieces, length), done);
-    else writeBinary(this.#socket, pieces, length, done);
   }
 
-  /** More than one message. */
-  #sendParts(pieces: readonly Buffer[], length: number, done: Done): void {
-    const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
-    for (let from = 0; from < length; from += SENT_MESSAGE_BYTES) {
-      const part = whole.subarray(from, from + SENT_MESSAGE_BYTES);
-      this.#send([part], part.length, from + SENT_MESSAGE_BYTES >= length ? done : ignore);
-    }
+  #sendMasked(pieces: readonly Buffer[], length: number, done: Done): void {
+    const needed = roomFor(length, SENT_MESSAGE_BYTES);
+    const room = takeRoom(needed);
+    const end = maskedMessages(room, pieces, length, SENT_MESSAGE_BYTES);
+    this.#socket.write(room.subarray(0, end), error => {
+      if (room.length <= MOST_ROOM) spare = room;
+      done(error);
+    });
   }
 
   /** Not every ping needs its pong (section 5.5.3): one that asks and does not read is not answered without end. */
@@ -151,9 +158,21 @@ export class SocketStream extends ByteStream {
 
   #control(opcode: number, bytes: Buffer): void {
     if (!this.#socket.writable) return;
-    if (this.#asked) this.#socket.write(maskedFrame(opcode, [bytes], bytes.length));
+    if (this.#asked) this.#socket.write(maskedFrame(opcode, bytes));
     else writeFrame(this.#socket, opcode, [bytes], bytes.length);
   }
 }
 
 const ignore = () => {};
+
+/**
+ * Where messages are masked: it is free again when the system has them. New room for each would be all that is allocated on the way of a large answer, and V8 collects
+ * everything when there is much of it outside of its heap.
+ */
+let spare: Buffer | null = null;
+
+function takeRoom(length: number): Buffer {
+  const room = spare;
+  spare = null;
+  return room !== null && room.length >= length ? room : Buffer.allocUnsafeSlow(Math.max(length, ROOM));
+}

@@ -237,9 +237,9 @@ test('what it writes is read by ws, at each length that has a form of its own', 
     const theirs = await readByWs(await sent, false, 2 ** 20);
     assert.ok(theirs.binary.equals(data), `${length}`);
     assert.equal(theirs.failed, null);
-    const masked = maskedFrame(BINARY, [data], data.length);
+    const masked = maskedFrame(BINARY, data);
     assert.ok((await readByWs([masked], true, 2 ** 20)).binary.equals(data), `${length}`);
-    assert.notDeepEqual(maskedFrame(BINARY, [data], data.length), masked, 'no mask is used twice');
+    assert.notDeepEqual(maskedFrame(BINARY, data), masked, 'no mask is used twice');
     assert.ok(data.equals(Buffer.alloc(length, 'xyz')), 'what is sent stays as it is');
   }
 });

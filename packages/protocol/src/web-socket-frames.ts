@@ -228,20 +228,20 @@ export class FrameReader {
 }
 
 /** The head of a frame that is a whole message. @returns its length */
-function writeHead(to: Buffer, opcode: number, length: number, masked: 0 | 0x80): number {
-  to[0] = FIN | opcode;
+function writeHead(to: Buffer, at: number, opcode: number, length: number, masked: 0 | 0x80): number {
+  to[at] = FIN | opcode;
   if (length < 126) {
-    to[1] = masked | length;
+    to[at + 1] = masked | length;
     return 2;
   }
   if (length < 2 ** 16) {
-    to[1] = masked | 126;
-    to.writeUInt16BE(length, 2);
+    to[at + 1] = masked | 126;
+    to.writeUInt16BE(length, at + 2);
     return 4;
   }
-  to[1] = masked | 127;
-  to.writeUInt32BE(0, 2);
-  to.writeUInt32BE(length, 6);
+  to[at + 1] = masked | 127;
+  to.writeUInt32BE(0, at + 2);
+  to.writeUInt32BE(length, at + 6);
   return 10;
 }
 
@@ -263,14 +263,14 @@ export function writeFrame(
 ): void {
   if (length <= JOINED) {
     const frame = Buffer.allocUnsafe(length + 4);
-    let at = writeHead(frame, opcode, length, 0);
+    let at = writeHead(frame, 0, opcode, length, 0);
     for (const piece of pieces) at += piece.copy(frame, at);
     to.write(at === frame.length ? frame : frame.subarray(0, at), written);
     return;
   }
   const head = Buffer.allocUnsafe(10);
   to.cork();
-  to.write(head.subarray(0, writeHead(head, opcode, length, 0)));
+  to.write(head.subarray(0, writeHead(head, 0, opcode, length, 0)));
   for (let n = 0; n < pieces.length - 1; n++) to.write(pieces[n]!);
   to.write(pieces.at(-1)!, written);
   to.uncork();
@@ -280,25 +280,53 @@ export function writeFrame(
 const masks = Buffer.alloc(8 * 1024);
 let maskAt = masks.length;
 
-/**
- * A frame, masked, as a client sends it; what it is made of stays as it is.
- * @param length of all pieces together
- */
-export function maskedFrame(opcode: number, pieces: readonly Uint8Array[], length: number): Buffer {
+/** The head of a frame and its mask. @returns where its payload begins */
+function writeMaskedHead(to: Buffer, at: number, opcode: number, length: number): number {
   if (maskAt === masks.length) {
     randomFillSync(masks);
     maskAt = 0;
   }
-  // So that the payload begins where a word does.
-  const from = length < 126 || length >= 2 ** 16 ? 2 : 0;
-  const frame = Buffer.allocUnsafe(from + MAX_HEAD + length);
-  const key = from + writeHead(frame.subarray(from), opcode, length, MASKED);
-  for (let i = 0; i < 4; i++) frame[key + i] = masks[maskAt++]!;
-  let at = key + 4;
-  for (const piece of pieces) {
-    frame.set(piece, at);
-    at += piece.length;
+  const key = at + writeHead(to, at, opcode, length, MASKED);
+  for (let i = 0; i < 4; i++) to[key + i] = masks[maskAt++]!;
+  return key + 4;
+}
+
+/** A frame, masked, as a client sends it; what it is made of stays as it is. */
+export function maskedFrame(opcode: number, data: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(data.length + MAX_HEAD);
+  const from = writeMaskedHead(frame, 0, opcode, data.length);
+  const end = from + data.copy(frame, from);
+  mask(frame.subarray(from, end), frame, from - 4);
+  return frame.subarray(0, end);
+}
+
+/** What `maskedMessages` may take of its room. */
+export const roomFor = (length: number, most: number): number => length + Math.ceil(length / most) * MAX_HEAD;
+
+/**
+ * Binary messages one behind the other, masked.
+ * @param most bytes of each
+ * @returns how much of the room they take
+ */
+export function maskedMessages(to: Buffer, pieces: readonly Buffer[], length: number, most: number): number {
+  let at = 0;
+  let piece = 0;
+  let from = 0;
+  for (let left = length; left > 0; ) {
+    const size = Math.min(left, most);
+    const start = writeMaskedHead(to, at, BINARY, size);
+    at = start;
+    while (at < start + size) {
+      const took = pieces[piece]!.copy(to, at, from, from + start + size - at);
+      at += took;
+      from += took;
+      if (from === pieces[piece]!.length) {
+        piece += 1;
+        from = 0;
+      }
+    }
+    mask(to.subarray(start, at), to, start - 4);
+    left -= size;
   }
-  mask(frame.subarray(key + 4, at), frame, key);
-  return frame.subarray(from, at);
+  return at;
 }

@@ -125,7 +125,7 @@ export class ServerSocket {
   }
 
   #write(opcode: number, data: Buffer): void {
-    if (this.#stream.writable) this.#stream.write(maskedFrame(opcode, [data], data.length));
+    if (this.#stream.writable) this.#stream.write(maskedFrame(opcode, data));
   }
 
   #concluded(code: number): void {
