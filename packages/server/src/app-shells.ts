@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { LIMITS, type ShellSettings, ShellSettingsError } from '@sallyport/shells/settings.ts';
 import type { Shells } from '@sallyport/shells/shells.ts';
@@ -25,7 +25,8 @@ export function joinShells(deps: { config: Config; runtime: Runtime; log: Logger
   async function startOne({ id, access, terminal }: Upstream): Promise<void> {
     // What most gateways never run is not loaded.
     const { createShells } = await import('@sallyport/shells/shells.ts');
-    const settings = settingsOf(terminal!.shells!, join(config.dataDir, 'shells', id));
+    // A home is where a shell finds it from every other directory, too.
+    const settings = settingsOf(terminal!.shells!, resolve(config.dataDir, 'shells', id));
     log.warn(
       { upstream: id, isolate: settings.isolate, account: settings.account },
       `${id} runs shells on this machine: ${meaning(settings)}, and ${whose(access)} may use it`,

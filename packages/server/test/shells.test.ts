@@ -25,6 +25,8 @@ async function house(t: TestContext, more: Record<string, unknown> = {}) {
   const gateway = await startGateway(t, {
     config: {
       jwtSecret: 'env:JWT_SECRET',
+      // As it is where nobody says anything: beneath the directory that the gateway was started in.
+      dataDir: './data',
       upstreams: [{ id: 'shell', kind: 'terminal', embedded: true, access: { everyone: true }, ...more }],
     },
     env: { JWT_SECRET: SECRET },
@@ -176,6 +178,18 @@ test(`${CROWD} shells at once, 2 of them printing at full speed: a key typed int
   assert.ok(at(0.99) <= most, `${at(0.99)} ms`);
 });
 
+test('home is home from every directory, for a shell, a command and a file call', async () => {
+  const { alice } = shared;
+  assert.match(await alice.run('cd / && cd && echo here > from-home && cat ~/from-home'), /here/);
+  const { body } = await alice.call('GET', '/terminals/shell/files/read?path=from-home');
+  assert.match(body.content, /here/);
+  const list = await alice.call('GET', '/terminals/shell/files/list');
+  assert.ok(
+    list.body.entries.some(({ name }: { name: string }) => name === 'from-home'),
+    list.text,
+  );
+});
+
 test('commands and files are each user’s own, and none finds anything of the gateway in its environment', async () => {
   const { alice } = shared;
   await alice.call('POST', '/terminals/shell/files/write', { path: 'note', content: 'mine' });
@@ -218,12 +232,13 @@ test('an isolated shell reads nothing of the gateway, nor does a file call', asy
   assert.match(gateway.output(), /namespaces of its own/);
   const { pid } = gateway.process;
   const said = await alice.run(
-    `cat /proc/${pid}/environ ${gateway.directory}/* | head -c 100; ls / ; curl -s ${gateway.url}/healthz || echo unreachable`,
+    `cat /proc/${pid}/environ ${gateway.directory}/* ${gateway.directory}/data/* | head -c 100; ls / ; curl -s ${gateway.url}/healthz || echo unreachable`,
   );
   assert.match(said, /No such file[\s\S]*unreachable/);
   assert.ok(!said.includes(SECRET));
   for (const path of [
     `${gateway.directory}/sallyport.db`,
+    `${gateway.directory}/data/encryption.key`,
     `/proc/${pid}/environ`,
     '../../../etc/shadow',
     '%252e%252e/x',
@@ -243,8 +258,10 @@ test('as another account, no shell reads the gateway’s database, key or enviro
   chmodSync(homes, 0o711);
   t.after(() => rmSync(homes, { recursive: true }));
   const { gateway, alice } = await house(t, { account: 'nobody', homes });
-  const said = await alice.run(`id -un; cat /proc/${gateway.process.pid}/environ ${gateway.directory}/*.db`);
-  assert.match(said, /^nobody\r\n.*denied[\s\S]*denied/);
+  const said = await alice.run(
+    `id -un; cat /proc/${gateway.process.pid}/environ ${gateway.directory}/sallyport.db ${gateway.directory}/data/encryption.key`,
+  );
+  assert.match(said, /^nobody\r\n.*denied[\s\S]*denied[\s\S]*denied/);
 });
 
 test('shells are switched on by the configuration file alone, not by an admin', async () => {

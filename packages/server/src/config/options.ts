@@ -64,7 +64,7 @@ export function createOptions(context: SchemaContext) {
       key: 'dataDir',
       schema: is.text,
       default: './data',
-      help: 'Directory for the embedded encryption key.',
+      help: 'Directory for the embedded encryption key, and for the homes of embedded shells.',
     },
     {
       key: 'encryptionKey',
