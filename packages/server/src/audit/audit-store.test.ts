@@ -5,7 +5,7 @@ import { postgresUrl } from '../../test/fixtures/postgres.ts';
 import { openDatabase, type StoreUrl } from '../platform/db/db.ts';
 import { migrate } from '../platform/db/migrate.ts';
 import { commandLine } from '../terms/audit.ts';
-import { type AuditQuery, createAuditStore, type TimedEvent } from './audit-store.ts';
+import { type AuditQuery, createAuditStore, MOST_AT_ONCE, type TimedEvent } from './audit-store.ts';
 import { purgeAudit } from './retention.ts';
 
 const DAY = 86_400_000;
@@ -64,6 +64,32 @@ for (const [name, place] of Object.entries(places)) {
     assert.deepEqual(await ids({ from: 1_000, to: 2_000 }), ['evt_1']);
     assert.deepEqual(await ids({ after: { at: 2_000, id: 'evt_3' } }), ['evt_2', 'evt_1']);
     assert.deepEqual(await ids({ after: { at: 2_000, id: 'evt_2' }, limit: 1 }), ['evt_1']);
+  });
+
+  test(`${name}: however many come at once, each is there as it was recorded`, async t => {
+    const where = await place(t);
+    if (where === null) return;
+    const { db, store } = await ground(t, where);
+    for (const many of [1, 2, 3, 40, MOST_AT_ONCE + 1]) {
+      const events = Array.from({ length: many }, (_, n) =>
+        event(`evt_${many}_${String(n).padStart(4, '0')}`, n, {
+          userId: n % 2 === 0 ? `usr_${n}` : null,
+          credentialId: null,
+          address: '2001:db8::1',
+          target: n % 3 === 0 ? `it's "${n}"` : null,
+          detail: { n, big: 2 ** 40, ok: true, none: null },
+        }),
+      );
+      await store.insert(events);
+      const found = await store.list({ limit: 1_000 });
+      assert.deepEqual(
+        found.reverse(),
+        events.map(one => ({ ...one, userLabel: null })),
+      );
+      await db.deleteFrom('audit_events').execute();
+    }
+    await assert.rejects(store.insert([event('evt_1', 1), event('evt_2', 2), event('evt_1', 3)]));
+    assert.deepEqual(await store.list({ limit: 10 }), [], 'one that cannot be stored keeps the others out');
   });
 
   test(`${name}: what is older than it is kept goes, the oldest first, and nothing else`, async t => {

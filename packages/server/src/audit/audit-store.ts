@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type CompiledQuery, sql } from 'kysely';
 import { type Db, dbNow } from '../platform/db/db.ts';
 import { AUDIT_ACTIONS, type AuditEvent } from '../terms/audit.ts';
 
@@ -39,7 +39,26 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
+const COLUMNS = ['id', 'at', 'action', 'user_id', 'credential_id', 'address', 'target', 'detail'] as const;
+/** How many rows a statement has room for. A few statements, each prepared once, write any number of events: what is left empty costs next to nothing. */
+const ROOM = [2, 8, 32, 128, 512];
+/** So many at most are written at once, and by one statement. */
+export const MOST_AT_ONCE = ROOM.at(-1)!;
+
 export function createAuditStore(db: Db) {
+  const compiled = new Map<number, CompiledQuery>();
+
+  function insertionOf(events: readonly TimedEvent[]): CompiledQuery {
+    const rows = ROOM.find(room => room >= events.length)!;
+    let query = compiled.get(rows);
+    if (query === undefined) compiled.set(rows, (query = insertion(rows).compile(db)));
+    const parameters: unknown[] = [];
+    for (const { id, at, action, userId, credentialId, address, target = null, detail = {} } of events)
+      parameters.push(id, at, action, userId, credentialId, address, target, JSON.stringify(detail));
+    while (parameters.length < rows * COLUMNS.length) parameters.push(null);
+    return { ...query, parameters };
+  }
+
   function newest(query: AuditQuery, action: string | null) {
     const { user, credential, target, from, to, after } = query;
     let events = db
@@ -69,17 +88,8 @@ export function createAuditStore(db: Db) {
 
   return {
     async insert(events: readonly TimedEvent[]): Promise<void> {
-      const rows = events.map(event => ({
-        id: event.id,
-        at: event.at,
-        action: event.action,
-        user_id: event.userId,
-        credential_id: event.credentialId,
-        address: event.address,
-        target: event.target ?? null,
-        detail: JSON.stringify(event.detail ?? {}),
-      }));
-      await db.insertInto('audit_events').values(rows).execute();
+      for (let at = 0; at < events.length; at += MOST_AT_ONCE)
+        await db.executeQuery(insertionOf(events.slice(at, at + MOST_AT_ONCE)));
     },
 
     /** Newest first. */
@@ -127,6 +137,13 @@ export function createAuditStore(db: Db) {
       return Number(result.numDeletedRows);
     },
   };
+}
+
+/** The rows that have an id. Of parameters alone PostgreSQL would make text. */
+function insertion(rows: number) {
+  const row = sql`(${null}, cast(${null} as bigint), ${sql.join(COLUMNS.slice(2).map(() => null))})`;
+  const columns = sql.join(COLUMNS.map(name => sql.ref(name)));
+  return sql`insert into audit_events (${columns}) select * from (values ${sql.join(Array(rows).fill(row))}) as event where column1 is not null`;
 }
 
 /** Names, not a pattern: an index finds names, and each database has its own idea of how patterns compare. */

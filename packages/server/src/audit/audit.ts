@@ -5,11 +5,10 @@ import type { Logger } from '../platform/log.ts';
 import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Audit } from '../terms/audit.ts';
-import type { AuditStore, TimedEvent } from './audit-store.ts';
+import { type AuditStore, MOST_AT_ONCE, type TimedEvent } from './audit-store.ts';
 
 /** How many events may wait for a database that is away before the oldest are dropped (and the log says so). */
 const MAX_WAITING = 10_000;
-const BATCH = 200;
 /** Between the beginnings of two writes, milliseconds: each one waits for the disk, and tool calls come by the thousand. */
 const PACE = 100;
 /** Between two tries at a database that is away, milliseconds. */
@@ -57,7 +56,7 @@ export function createAudit(deps: {
     await Promise.resolve();
     lastBegun = runtime.monotonic();
     for (let pause = MIN_PAUSE; waiting.length > 0; ) {
-      const batch = waiting.splice(0, BATCH);
+      const batch = waiting.splice(0, MOST_AT_ONCE);
       try {
         await insert(batch);
         pause = MIN_PAUSE;
@@ -94,7 +93,6 @@ export function createAudit(deps: {
 
   /** At once where nothing was written lately, else with what comes until then. */
   async function writeSoon(): Promise<void> {
-    if (writing !== null || pacing) return;
     const pause = lastBegun + PACE - runtime.monotonic();
     if (pause > 0) {
       pacing = true;
@@ -113,7 +111,7 @@ export function createAudit(deps: {
       }
       const at = runtime.now();
       waiting.push({ ...event, id: newTimedId(runtime, 'evt', at), at });
-      void writeSoon();
+      if (writing === null && !pacing) void writeSoon();
     },
     flush,
     settled: () => Promise.race([flush(), refused.promise]),

@@ -6,10 +6,9 @@ import type { AuditAction } from '../terms/audit.ts';
 import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
-import type { AuditStore, TimedEvent } from './audit-store.ts';
+import { type AuditStore, MOST_AT_ONCE, type TimedEvent } from './audit-store.ts';
 
 const MINUTE = 60_000;
-const BATCH = 200;
 /** Rows that wait for a database that is away before the oldest are dropped (and the log says so). */
 const MAX_WAITING = 50_000;
 
@@ -94,7 +93,7 @@ export function createCredentialUses(deps: {
     if (waiting.length === 0) return;
     try {
       while (waiting.length > 0) {
-        const batch = waiting.slice(0, BATCH);
+        const batch = waiting.slice(0, MOST_AT_ONCE);
         await store.insert(batch);
         waiting.splice(0, batch.length);
       }
