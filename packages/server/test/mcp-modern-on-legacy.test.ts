@@ -152,6 +152,32 @@ test('a requestState is good for one retry, of one request, by one principal, at
   assert.equal(server.ran.get('ask'), 1);
 });
 
+test('a hundred calls may wait for one client, and no more; one that it comes back to makes room', async t => {
+  const server = await startLegacyServer(t);
+  const gateway = await startMcpGateway(t, { old: { url: server.url } });
+  const ask = (id: number, more: Record<string, unknown> = {}) => {
+    const { body, headers } = modernRequest(
+      'tools/call',
+      { name: 'ask', arguments: { times: 1 }, _meta: form, ...more },
+      id,
+    );
+    return post(gateway, '/mcp/old', body, headers);
+  };
+  const { inputRequests, requestState } = (await ask(0)).json.result as {
+    inputRequests: object;
+    requestState: string;
+  };
+  // One after another: this server does not say which call a question belongs to.
+  for (let n = 1; n < 100; n++) assert.equal((await ask(n)).json.result['resultType'], 'input_required');
+  assert.equal((await ask(100)).status, 503);
+  const inputResponses = Object.fromEntries(
+    Object.keys(inputRequests).map(key => [key, { action: 'accept', content: { name: 'Ada' } }]),
+  );
+  assert.equal(words((await ask(101, { inputResponses, requestState })).json.result), 'accept:Ada');
+  assert.equal((await ask(102)).json.result['resultType'], 'input_required');
+  assert.equal((await ask(103)).status, 503);
+});
+
 test('a client that closes the stream cancels its call at the server', async t => {
   const server = await startLegacyServer(t);
   const gateway = await startMcpGateway(t, { old: { url: server.url } });

@@ -3,6 +3,7 @@ import type { Credential } from '../terms/credential.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Flow, ResponseReceiver, Transport } from '../terms/transport.ts';
 import type { Upstream } from '../terms/upstream.ts';
+import { Ending } from './ending.ts';
 import { asMessage, type Message, parseJson } from './json-rpc.ts';
 import { MAX_MESSAGE } from './protocol.ts';
 import { SseReader } from './sse.ts';
@@ -29,13 +30,7 @@ export interface BackListener {
 /** Speaks to servers over HTTP, as a principal, with the credential that is theirs at that moment. */
 export interface BackHttp {
   /** Aborting ends the exchange; `end` is called all the same. */
-  send(
-    who: Principal,
-    to: Upstream,
-    request: BackRequest,
-    listener: BackListener,
-    signal?: AbortSignal,
-  ): void;
+  send(who: Principal, to: Upstream, request: BackRequest, listener: BackListener, ending?: Ending): void;
   /** One answer, whole. @throws what kept it from coming */
   ask(who: Principal, to: Upstream, request: BackRequest, signal?: AbortSignal): Promise<BackAnswer>;
 }
@@ -66,17 +61,14 @@ export function createBackHttp(deps: BackHttpDeps): BackHttp {
     to: Upstream,
     request: BackRequest,
     listener: BackListener,
-    signal: AbortSignal | undefined,
+    ending: Ending | undefined,
   ): void {
-    const heard: BackListener = {
-      ...listener,
-      message: (message, eventId) => listener.message(message, eventId),
-      end: (problem, status, text) => listener.end(problem && deps.failureOf(problem, to), status, text),
-    };
+    const failureOf = (problem: Error) => deps.failureOf(problem, to);
     const attempt = (credential: Credential | null, renewable: boolean): void => {
       const headers = ['user-agent', 'sallyport'];
-      const all = { ...traceHeaders(request.body), ...request.headers };
-      for (const [name, value] of Object.entries(all)) headers.push(name, value);
+      const trace = traceHeaders(request.body);
+      for (const name in trace) headers.push(name, trace[name]!);
+      for (const name in request.headers) headers.push(name, request.headers[name]!);
       if (credential !== null) headers.push(credential.header, credential.value);
       const renew =
         renewable && credential?.source
@@ -95,13 +87,14 @@ export function createBackHttp(deps: BackHttpDeps): BackHttp {
           body: request.body === null ? null : Buffer.from(JSON.stringify(request.body)),
           headersTimeout: request.timeout ?? to.headersTimeout,
         },
-        new Reading(heard, renew, signal),
+        new Reading(listener, failureOf, renew, ending),
       );
     };
-    Promise.resolve(vault.credentialFor(who, to)).then(
-      credential => attempt(credential, true),
-      (error: Error) => listener.end(error, 0, ''),
-    );
+    const first = (credential: Credential | null) => attempt(credential, true);
+    const none = (error: Error) => listener.end(error, 0, '');
+    const credential = vault.credentialFor(who, to);
+    if (credential instanceof Promise) credential.then(first, none);
+    else first(credential);
   }
 
   return {
@@ -109,6 +102,10 @@ export function createBackHttp(deps: BackHttpDeps): BackHttp {
     ask(who, to, request, signal) {
       return new Promise((resolve, reject) => {
         const messages: Message[] = [];
+        const ending = new Ending();
+        const abort = () => ending.abort();
+        if (signal?.aborted) abort();
+        signal?.addEventListener('abort', abort, { once: true });
         let head: Headers = {};
         send(
           who,
@@ -119,10 +116,13 @@ export function createBackHttp(deps: BackHttpDeps): BackHttp {
               head = headers;
             },
             message: message => void messages.push(message),
-            end: (problem, status) =>
-              problem === null ? resolve({ status, headers: head, messages }) : reject(problem),
+            end(problem, status) {
+              signal?.removeEventListener('abort', abort);
+              if (problem === null) resolve({ status, headers: head, messages });
+              else reject(problem);
+            },
           },
-          signal,
+          ending,
         );
       });
     },
@@ -135,9 +135,10 @@ const refusedBy = ({ id }: Upstream) =>
 /** A response as messages: of a JSON body, or of an event stream. */
 class Reading implements ResponseReceiver {
   readonly #listener: BackListener;
+  readonly #failureOf: (problem: Error) => Error;
   /** Takes a 401 in place of the listener. */
   readonly #renew: (() => void) | null;
-  readonly #signal: AbortSignal | undefined;
+  readonly #ending: Ending | undefined;
   readonly #chunks: Buffer[] = [];
   #size = 0;
   #status = 0;
@@ -145,19 +146,25 @@ class Reading implements ResponseReceiver {
   #flow: Flow | null = null;
   #over = false;
 
-  constructor(listener: BackListener, renew: (() => void) | null, signal: AbortSignal | undefined) {
+  constructor(
+    listener: BackListener,
+    failureOf: (problem: Error) => Error,
+    renew: (() => void) | null,
+    ending: Ending | undefined,
+  ) {
     this.#listener = listener;
+    this.#failureOf = failureOf;
     this.#renew = renew;
-    this.#signal = signal;
+    this.#ending = ending;
   }
 
   begin(flow: Flow): boolean {
     this.#flow = flow;
-    if (this.#signal?.aborted) {
+    if (this.#ending?.aborted) {
       this.#end(gone());
       return false;
     }
-    this.#signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#ending?.on(this.#abort);
     return true;
   }
 
@@ -166,7 +173,7 @@ class Reading implements ResponseReceiver {
     this.#status = status;
     if (status === 401 && this.#renew !== null) {
       this.#over = true;
-      this.#signal?.removeEventListener('abort', this.#abort);
+      this.#ending?.off(this.#abort);
       this.#flow!.abort(new Error('refused'));
       this.#renew();
       return;
@@ -202,7 +209,8 @@ class Reading implements ResponseReceiver {
 
   end(): void {
     if (this.#over) return;
-    const text = Buffer.concat(this.#chunks).toString('utf8');
+    const whole = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    const text = whole.toString('utf8');
     if (this.#reader === null && text !== '') {
       const value = parseJson(text);
       for (const one of Array.isArray(value) ? value : [value]) {
@@ -220,8 +228,8 @@ class Reading implements ResponseReceiver {
   #end(problem: Error | null, text = ''): void {
     if (this.#over) return;
     this.#over = true;
-    this.#signal?.removeEventListener('abort', this.#abort);
-    this.#listener.end(problem, this.#status, text);
+    this.#ending?.off(this.#abort);
+    this.#listener.end(problem && this.#failureOf(problem), this.#status, text);
   }
 
   readonly #abort = (): void => {

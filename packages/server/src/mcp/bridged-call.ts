@@ -279,11 +279,15 @@ export class BridgedCall implements CallListener {
   }
 }
 
+const ofTheEra = (key: string): boolean => key.startsWith('io.modelcontextprotocol/');
+
 /** Without what only the modern era says. */
 function legacyParams(params: Params | undefined): Params {
   const { inputResponses: _inputs, requestState: _state, task: _task, _meta, ...rest } = params ?? {};
-  const meta = Object.entries(metaOf(params)).filter(([key]) => !key.startsWith('io.modelcontextprotocol/'));
-  return meta.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(meta) };
+  const meta = metaOf(params);
+  if (Object.keys(meta).every(ofTheEra)) return rest;
+  const kept = Object.entries(meta).filter(([key]) => !ofTheEra(key));
+  return { ...rest, _meta: Object.fromEntries(kept) };
 }
 
 /** Without what only the legacy era says (changelog of 2026-07-28, minor change 11). */

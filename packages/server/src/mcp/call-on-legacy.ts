@@ -16,6 +16,10 @@ export function callOnLegacy(
   params: Params,
   listener: CallListener,
 ): (why: string) => void {
+  if (method !== 'tools/call' || !hasTasks(back)) {
+    const id = back.request(method, params, listener);
+    return why => back.cancel(id, why);
+  }
   let cancelled = false;
   let id: Id | null = null;
   let taskId: string | null = null;
@@ -41,18 +45,16 @@ export function callOnLegacy(
         message.result === undefined ? message : { ...message, result: unrelated(message.result) },
       ),
   };
-  if (method !== 'tools/call' || !hasTasks(back)) send(method, params, listener);
-  else
-    isTaskOnly(back, params['name']).then(
-      only => {
-        if (cancelled) return;
-        if (only) send(method, { ...params, task: {} }, begun);
-        else send(method, params, listener);
-      },
-      (error: Error) => {
-        if (!cancelled) listener.lost(error, true);
-      },
-    );
+  isTaskOnly(back, params['name']).then(
+    only => {
+      if (cancelled) return;
+      if (only) send(method, { ...params, task: {} }, begun);
+      else send(method, params, listener);
+    },
+    (error: Error) => {
+      if (!cancelled) listener.lost(error, true);
+    },
+  );
   return why => {
     cancelled = true;
     if (id !== null) back.cancel(id, why);

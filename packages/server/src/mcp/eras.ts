@@ -54,11 +54,7 @@ export function createEras(deps: {
 
   /** With a token of their own, people may meet different servers behind one address; and a tunnel may lead to a program today, to an address tomorrow. */
   const keyOf = ({ userId }: Principal, upstream: Upstream): string =>
-    [
-      upstream.id,
-      upstream.credential.use === 'sign-in' ? userId : '',
-      deps.inLines(upstream) ? 'lines' : 'http',
-    ].join('\n');
+    `${upstream.id}\n${upstream.credential.use === 'sign-in' ? userId : ''}\n${deps.inLines(upstream) ? 'lines' : 'http'}`;
 
   async function probe(principal: Principal, upstream: Upstream): Promise<Era> {
     const key = keyOf(principal, upstream);

@@ -8,6 +8,7 @@ const LARGEST = 1024 * 1024;
 /** One stream of a legacy session: events in order, kept for a while, and written to whichever connection follows it at present. */
 export class EventLog {
   readonly #sign: (id: string) => string;
+  readonly #begun: () => void;
   readonly name: string;
   #events: { n: number; text: string }[] = [];
   #size = 0;
@@ -15,10 +16,14 @@ export class EventLog {
   #answer: Answer | null = null;
   #ended = false;
 
-  /** @param sign an event's id as the client gets it */
-  constructor(name: string, sign: (id: string) => string) {
+  /**
+   * @param sign an event's id as the client gets it
+   * @param begun called before the first event: from here on there is something to go on from
+   */
+  constructor(name: string, sign: (id: string) => string, begun: () => void = () => {}) {
     this.name = name;
     this.#sign = sign;
+    this.#begun = begun;
   }
 
   get followed(): boolean {
@@ -43,6 +48,7 @@ export class EventLog {
   push(message: Message): void {
     const text = JSON.stringify(message);
     const n = this.#next++;
+    if (n === 1) this.#begun();
     this.#events.push({ n, text });
     this.#size += text.length;
     while (this.#events.length > MOST || (this.#size > LARGEST && this.#events.length > 1))

@@ -4,8 +4,9 @@ const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
 
 /** `Mcp-Name` and `Mcp-Param-*` (Streamable HTTP, "Value Encoding"). @returns null for what cannot be decoded */
 export function decodeHeader(value: string): string | null {
+  if (!value.startsWith('=?base64?')) return value;
   const encoded = SENTINEL.exec(value)?.[1];
-  if (encoded === undefined) return value.startsWith('=?base64?') ? null : value;
+  if (encoded === undefined) return null;
   const bytes = Buffer.from(encoded, 'base64');
   if (bytes.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, '')) return null;
   try {

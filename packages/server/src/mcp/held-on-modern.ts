@@ -5,6 +5,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { BackHttp } from './back-http.ts';
+import { Ending } from './ending.ts';
 import { modernHeaders } from './eras.ts';
 import { encodeHeader } from './header-value.ts';
 import type { HeldBack, HeldCall, HeldListener } from './held-back.ts';
@@ -44,11 +45,11 @@ export async function holdOnModern(
   listener: HeldListener,
 ): Promise<HeldBack> {
   const { back, who, to } = deps;
-  const over = new AbortController();
-  const calls = new PassingSet<AbortController>();
+  const over = new Ending();
+  const calls = new PassingSet<Ending>();
   const subscribed = new Set<string>();
   const tools = new Map<string, ToolHeaders>();
-  let listening: AbortController | null = null;
+  let listening: Ending | null = null;
   let level: string | null = null;
   let next = 1;
   /** The server's tasks are looked after here. */
@@ -65,27 +66,24 @@ export async function holdOnModern(
     ...(level !== null && { [META.level]: level }),
   });
 
-  async function headersOf(method: string, params: Params): Promise<Record<string, string>> {
+  function headersOf(
+    method: string,
+    params: Params,
+  ): Record<string, string> | Promise<Record<string, string>> {
     const key = NAMED_BY[method];
     const headers = modernHeaders(method);
     if (key === undefined) return headers;
     headers['mcp-name'] = encodeHeader(String(params[key]));
     if (method !== 'tools/call') return headers;
     const name = String(params['name']);
-    if (!tools.has(name)) await learnTools();
-    return { ...headers, ...paramHeaders(tools.get(name) ?? [], params['arguments']) };
+    const all = () => Object.assign(headers, paramHeaders(tools.get(name) ?? [], params['arguments']));
+    return tools.has(name) ? all() : learnTools().then(all);
   }
 
   async function learnTools(): Promise<void> {
     let cursor: unknown;
     for (let page = 0; page < PAGES; page++) {
-      const { result } = await once(
-        'tools/list',
-        cursor === undefined ? {} : { cursor },
-        {},
-        null,
-        over.signal,
-      );
+      const { result } = await once('tools/list', cursor === undefined ? {} : { cursor }, {}, null, over);
       if (result === undefined) return;
       remember(result);
       cursor = result['nextCursor'];
@@ -106,9 +104,10 @@ export async function holdOnModern(
     params: Params,
     ownMeta: Params,
     call: HeldCall | null,
-    signal: AbortSignal,
+    ending: Ending,
   ): Promise<Answer> {
-    const headers = await headersOf(method, params);
+    const known = headersOf(method, params);
+    const headers = known instanceof Promise ? await known : known;
     const id = next++;
     const { progressToken, ...rest } = ownMeta;
     const sent = progressToken === undefined ? rest : { ...rest, progressToken: id };
@@ -139,28 +138,24 @@ export async function holdOnModern(
               );
           },
         },
-        signal,
+        ending,
       );
     });
   }
 
-  async function walk(
-    { method, params = {} }: Request,
-    call: HeldCall,
-    signal: AbortSignal,
-  ): Promise<Answer> {
+  async function walk({ method, params = {} }: Request, call: HeldCall, ending: Ending): Promise<Answer> {
     const { _meta, task: _task, ...rest } = params;
     let more: Params = {};
     let pages: unknown[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const answer = await once(method, { ...rest, ...more }, metaOf(params), call, signal);
+      const answer = await once(method, { ...rest, ...more }, metaOf(params), call, ending);
       // It has answered: what it sent the client to visit is behind it.
       for (const elicitationId of pages)
         call.notification(notification('notifications/elicitation/complete', { elicitationId }));
       const { result } = answer;
       if (result === undefined) return answer;
       if (method === 'tools/list') remember(result);
-      if (result['resultType'] === 'task') return settle(result, metaOf(params), call, signal);
+      if (result['resultType'] === 'task') return settle(result, metaOf(params), call, ending);
       if (result['resultType'] !== 'input_required') return { result: asLegacy(result) };
       const { inputRequests, requestState } = result;
       const questions = isObject(inputRequests) ? inputRequests : {};
@@ -179,23 +174,23 @@ export async function holdOnModern(
     task: Params,
     { progressToken }: Params,
     call: HeldCall,
-    signal: AbortSignal,
+    ending: Ending,
   ): Promise<Answer> {
     let news = 0;
     const answer = await settleTask(
       task,
       {
-        about: (method, params) => once(method, params, {}, null, signal),
+        about: (method, params) => once(method, params, {}, null, ending),
         put: questions => putAll(questions, call),
         said(message) {
           if (progressToken === undefined) return;
           const params = { progressToken, progress: ++news, message };
           call.notification(notification('notifications/progress', params));
         },
-        cancel: taskId => void once('tasks/cancel', { taskId }, {}, null, over.signal).catch(() => {}),
+        cancel: taskId => void once('tasks/cancel', { taskId }, {}, null, over).catch(() => {}),
       },
       deps.runtime,
-      signal,
+      ending.signal,
     );
     return answer.result === undefined ? answer : { result: asLegacy(answer.result) };
   }
@@ -217,7 +212,7 @@ export async function holdOnModern(
       before?.abort();
       return;
     }
-    const mine = new AbortController();
+    const mine = new Ending();
     listening = mine;
     const id = next++;
     const params = { notifications: wanted, _meta: meta({}) };
@@ -248,11 +243,11 @@ export async function holdOnModern(
           before?.abort();
         },
       },
-      AbortSignal.any([mine.signal, over.signal]),
+      mine,
     );
   }
 
-  const discovered = await once('server/discover', {}, {}, null, over.signal);
+  const discovered = await once('server/discover', {}, {}, null, over);
   if (discovered.result === undefined)
     throw new AppError(
       'upstream_failed',
@@ -273,18 +268,20 @@ export async function holdOnModern(
         call.response({ error: noTasks });
         return () => {};
       }
-      const ending = new AbortController();
+      const ending = new Ending();
       let cancelled = false;
-      if (over.signal.aborted) ending.abort();
+      if (over.aborted) ending.abort();
       calls.add(ending);
-      walk(request, call, ending.signal)
-        .finally(() => calls.delete(ending))
-        .then(
-          answer => call.response(answer),
-          (error: Error) => {
-            if (!cancelled) call.response({ error: { code: CODE.refused, message: error.message } });
-          },
-        );
+      walk(request, call, ending).then(
+        answer => {
+          calls.delete(ending);
+          call.response(answer);
+        },
+        (error: Error) => {
+          calls.delete(ending);
+          if (!cancelled) call.response({ error: { code: CODE.refused, message: error.message } });
+        },
+      );
       return () => {
         cancelled = true;
         ending.abort();
@@ -303,6 +300,7 @@ export async function holdOnModern(
     notify() {},
     close() {
       over.abort();
+      listening?.abort();
       for (const call of calls) call.abort();
     },
   };
@@ -331,6 +329,7 @@ async function put(key: string, question: unknown, call: HeldCall) {
 /** Without what only the modern era says. */
 export function asLegacy(value: Params): Params {
   const { resultType: _type, ttlMs: _ttl, cacheScope: _scope, _meta, ...rest } = value;
-  const meta = Object.entries(metaOf(value)).filter(([key]) => key !== META.server);
-  return meta.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(meta) };
+  if (_meta === undefined) return rest;
+  const { [META.server]: _server, ...meta } = metaOf(value);
+  return Object.keys(meta).length === 0 ? rest : { ...rest, _meta: meta };
 }

@@ -207,18 +207,22 @@ export class HeldSession {
     } else if (message.method !== 'notifications/initialized') this.#back!.notify(message);
   }
 
-  #eventLog(name: string): EventLog {
-    return new EventLog(`${this.#life}${name}`, id => signEventId(this.ticket, id));
+  #eventLog(name: string, begun?: () => void): EventLog {
+    return new EventLog(`${this.#life}${name}`, id => signEventId(this.ticket, id), begun);
   }
 
+  /** Most calls are answered without a stream, and leave none. */
   #log(name: string): EventLog {
-    const log = this.#eventLog(name);
+    const log = this.#eventLog(name, () => this.#keep(log));
+    return log;
+  }
+
+  #keep(log: EventLog): void {
     this.#logs.set(log.name, log);
     for (const [old, { ended }] of this.#logs) {
       if (this.#logs.size <= MOST_LOGS) break;
       if (ended) this.#logs.delete(old);
     }
-    return log;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { BackHttp } from './back-http.ts';
+import { Ending } from './ending.ts';
 import { type Id, isRequest, isResponse, type Message } from './json-rpc.ts';
 import type { Link, LinkListener } from './link.ts';
 
@@ -18,12 +19,15 @@ export function openHttpLink(
   listener: LinkListener,
 ): Link {
   const { back, runtime, who, to } = deps;
-  const open = new PassingMap<Id, AbortController>();
-  /** All that is under way, each with a signal of its own: to compose each with one for all costs more than what is sent. */
-  const posts = new PassingSet<AbortController>();
+  const open = new PassingMap<Id, Ending>();
+  /** All that is under way, each with an end of its own. */
+  const underWay = new PassingSet<Ending>();
   const all = new AbortController();
   let session: string | null = null;
   let version: string | null = null;
+
+  /** The same for each message, until the server has given a session or a version. */
+  let ofPosts: Record<string, string> | null = null;
 
   const headers = (more: Record<string, string> = {}): Record<string, string> => ({
     accept: 'application/json, text/event-stream',
@@ -32,9 +36,11 @@ export function openHttpLink(
     ...more,
   });
 
+  const headersOfPosts = () => (ofPosts ??= headers({ 'content-type': 'application/json' }));
+
   function endAll(): void {
     all.abort();
-    for (const post of posts) post.abort();
+    for (const one of underWay) one.abort();
   }
 
   function close(error: Error): void {
@@ -45,9 +51,9 @@ export function openHttpLink(
 
   function post(message: Message): void {
     const about = isRequest(message) ? message.id : null;
-    const over = new AbortController();
+    const over = new Ending();
     if (all.signal.aborted) over.abort();
-    posts.add(over);
+    underWay.add(over);
     if (about !== null) open.set(about, over);
     let last: string | undefined;
     let answered = false;
@@ -55,13 +61,16 @@ export function openHttpLink(
     back.send(
       who,
       to,
-      { method: 'POST', headers: headers({ 'content-type': 'application/json' }), body: message },
+      { method: 'POST', headers: headersOfPosts(), body: message },
       {
         head(status, given) {
           // Whatever its body says: the session is not there, and so the message was not acted upon.
           refused = status === 404 && session !== null;
           const id = given['mcp-session-id'];
-          if (session === null && status === 200 && typeof id === 'string') session = id;
+          if (session === null && status === 200 && typeof id === 'string') {
+            session = id;
+            ofPosts = null;
+          }
         },
         message(one, eventId) {
           if (refused) return;
@@ -76,18 +85,19 @@ export function openHttpLink(
           listener.message(own ? { ...one, id: about } : one, about);
         },
         end(problem, status) {
-          posts.delete(over);
+          const goesOn = !refused && about !== null && !answered && open.has(about);
+          if (goesOn && last !== undefined && problem === null) {
+            void resume(about, last, over);
+            return;
+          }
+          underWay.delete(over);
           if (refused) {
             if (about !== null && !answered && open.delete(about))
               listener.lost(about, lostSession(to), true);
             close(lostSession(to));
             return;
           }
-          if (about === null || answered || !open.has(about)) return;
-          if (last !== undefined && problem === null) {
-            void resume(about, last, over.signal);
-            return;
-          }
+          if (!goesOn) return;
           open.delete(about);
           listener.lost(
             about,
@@ -100,21 +110,22 @@ export function openHttpLink(
           );
         },
       },
-      over.signal,
+      over,
     );
   }
 
   /** A server may end a stream before it has answered, and go on with it when asked (2025-11-25, "Resumability and Redelivery"). */
-  async function resume(about: Id, from: string, signal: AbortSignal): Promise<void> {
+  async function resume(about: Id, from: string, over: Ending): Promise<void> {
     let last = from;
-    for (let tries = 0; tries < TRIES && open.has(about) && !signal.aborted; tries++) {
-      await runtime.sleep(PAUSE, signal).catch(() => {});
-      const ended = await stream({ 'last-event-id': last }, about, signal, id => {
+    for (let tries = 0; tries < TRIES && open.has(about) && !over.aborted; tries++) {
+      await runtime.sleep(PAUSE, over.signal).catch(() => {});
+      const ended = await stream({ 'last-event-id': last }, about, over, id => {
         last = id;
         tries = 0;
       });
       if (ended !== 200) break;
     }
+    underWay.delete(over);
     if (open.delete(about))
       listener.lost(
         about,
@@ -127,7 +138,7 @@ export function openHttpLink(
   function stream(
     more: Record<string, string>,
     about: Id | null,
-    signal: AbortSignal,
+    over: Ending,
     seen: (eventId: string) => void,
   ): Promise<number> {
     return new Promise(resolve => {
@@ -143,7 +154,7 @@ export function openHttpLink(
           },
           end: (problem, status) => resolve(problem === null ? status : 0),
         },
-        AbortSignal.any([signal, all.signal]),
+        over,
       );
     });
   }
@@ -151,15 +162,18 @@ export function openHttpLink(
   /** The server's own stream, for as long as the session lasts; many servers have none. */
   async function listen(): Promise<void> {
     let last: string | null = null;
+    const over = new Ending();
+    underWay.add(over);
     for (let tries = 0; tries < TRIES && !all.signal.aborted; tries++) {
-      const status = await stream(last === null ? {} : { 'last-event-id': last }, null, all.signal, id => {
+      const status = await stream(last === null ? {} : { 'last-event-id': last }, null, over, id => {
         last = id;
         tries = 0;
       });
       if (status === 404 && session !== null) close(lostSession(to));
-      if (status >= 400) return;
+      if (status >= 400) break;
       await runtime.sleep(PAUSE, all.signal).catch(() => {});
     }
+    underWay.delete(over);
   }
 
   return {
@@ -170,6 +184,7 @@ export function openHttpLink(
     },
     begun(negotiated) {
       version = negotiated;
+      ofPosts = null;
       void listen();
     },
     close() {

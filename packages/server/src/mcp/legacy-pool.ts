@@ -19,10 +19,14 @@ const IDLE = 5 * 60_000;
 /** In one process, and of one principal. */
 const MOST = 2_000;
 const MOST_OF_ONE = 20;
+/** Declarations that are remembered, and the characters of one. */
+const MOST_KINDS = 500;
+const LARGEST_KIND = 2_000;
 
 interface Kept {
   readonly back: LegacyBack;
-  readonly begun: Promise<void>;
+  /** Null when it has begun. */
+  begun: Promise<void> | null;
   readonly userId: string;
   readonly upstreamId: string;
   usedAt: number;
@@ -34,7 +38,12 @@ export interface LegacyPool extends AsyncDisposable {
    * @param own of a client's session that wants one for itself, where the agent isolates sessions
    * @throws AppError where the server takes no session; Refusal where there are too many
    */
-  session(principal: Principal, upstream: Upstream, capabilities: Params, own?: string): Promise<LegacyBack>;
+  session(
+    principal: Principal,
+    upstream: Upstream,
+    capabilities: Params,
+    own?: string,
+  ): LegacyBack | Promise<LegacyBack>;
   /** Ends those that nobody used for long. */
   sweep(): void;
 }
@@ -50,6 +59,7 @@ export function createLegacyPool(deps: {
 }): LegacyPool {
   const { runtime } = deps;
   const all = new Map<string, Kept>();
+  const kinds = new Kinds();
   const unsubscribe = deps.bus.subscribe(notice => {
     if (notice.topic === 'upstream-changed') end(kept => kept.upstreamId === notice.upstreamId);
     // Their calls are looked at one by one (forward's); what is left over belongs to nobody.
@@ -71,8 +81,7 @@ export function createLegacyPool(deps: {
     if (isolation === 'shared') return { userId: '', key: upstream.id, capabilities: EVERYTHING };
     if (isolation === 'principal')
       return { userId, key: `${userId}\n${upstream.id}`, capabilities: EVERYTHING };
-    const kind =
-      isolation === 'session' && own !== undefined ? own : sha256(JSON.stringify(sorted(declared)));
+    const kind = isolation === 'session' && own !== undefined ? own : kinds.of(declared);
     return { userId, key: `${userId}\n${upstream.id}\n${kind}`, capabilities: declared };
   }
 
@@ -84,7 +93,7 @@ export function createLegacyPool(deps: {
     makeRoom(userId);
     const back = new LegacyBack(listener => deps.open(principal, upstream, sha256(key), listener), runtime);
     const begun = back.begin(capabilities);
-    const kept = {
+    const kept: Kept = {
       back,
       begun,
       userId,
@@ -95,9 +104,14 @@ export function createLegacyPool(deps: {
     back.onClosed(() => {
       if (all.get(key) === kept) all.delete(key);
     });
-    begun.catch((error: unknown) => {
-      if (error instanceof InitializeRefused && error.modern) deps.isModern(principal, upstream);
-    });
+    begun.then(
+      () => {
+        kept.begun = null;
+      },
+      (error: unknown) => {
+        if (error instanceof InitializeRefused && error.modern) deps.isModern(principal, upstream);
+      },
+    );
     return kept;
   }
 
@@ -112,12 +126,11 @@ export function createLegacyPool(deps: {
   }
 
   return {
-    async session(principal, upstream, declared, own) {
+    session(principal, upstream, declared, own) {
       const placed = place(principal, upstream, declared, own);
       const kept = all.get(placed.key) ?? make(principal, upstream, placed);
       kept.usedAt = runtime.monotonic();
-      await kept.begun;
-      return kept.back;
+      return kept.begun === null ? kept.back : kept.begun.then(() => kept.back);
     },
     sweep,
     async [Symbol.asyncDispose]() {
@@ -125,4 +138,20 @@ export function createLegacyPool(deps: {
       end(() => true);
     },
   };
+}
+
+/** What clients declare, in few words: the same ones say the same with each call. */
+class Kinds {
+  readonly #known = new Map<string, string>();
+
+  of(declared: Params): string {
+    const said = JSON.stringify(declared);
+    let kind = this.#known.get(said);
+    if (kind === undefined) {
+      kind = sha256(JSON.stringify(sorted(declared)));
+      if (this.#known.size >= MOST_KINDS) this.#known.clear();
+      if (said.length <= LARGEST_KIND) this.#known.set(said, kind);
+    }
+    return kind;
+  }
 }

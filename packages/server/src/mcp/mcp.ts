@@ -1,4 +1,5 @@
 import { asAppError } from '../platform/errors.ts';
+import { ready } from '../platform/ready.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Call } from '../terms/journey.ts';
 import type { Principal } from '../terms/principal.ts';
@@ -59,7 +60,8 @@ export interface Mcp {
 export function createMcp(deps: McpDeps): Mcp {
   const { eras, sessionIds, toolCalls } = deps;
 
-  async function serve(visit: Visit): Promise<void> {
+  /** At once where all that it needs is here, which for most calls it is. @throws AppError, as what is promised does */
+  function serve(visit: Visit): void | Promise<void> {
     if (visit.pair !== null) return inPair(visit);
     switch (visit.call.req.method) {
       case 'POST':
@@ -84,10 +86,13 @@ export function createMcp(deps: McpDeps): Mcp {
     return deps.held.message(visit, ticket, message, begin(visit, [message]));
   }
 
-  async function post(visit: Visit): Promise<void> {
+  function post(visit: Visit): void | Promise<void> {
+    return ready(wholeBody(visit.request.body), body => posted(visit, body));
+  }
+
+  function posted(visit: Visit, body: Buffer): void | Promise<void> {
     const { headers } = visit.call;
     const sealed = headers['mcp-session-id'];
-    const body = await wholeBody(visit.request.body);
     const version = headers['mcp-protocol-version'];
     const messages = readMessages(body, version === undefined || version === '2025-03-26');
     const [message] = messages;
@@ -97,24 +102,27 @@ export function createMcp(deps: McpDeps): Mcp {
     return inSession(visit, messages, body, sealed);
   }
 
-  async function modern(visit: Visit, message: Message, body: Buffer): Promise<void> {
+  function modern(visit: Visit, message: Message, body: Buffer): void | Promise<void> {
     const { call, principal, upstream } = visit;
     checkModern(call.headers, message);
     if (upstream === JOINED) return deps.joined.modern(visit, message);
-    const era = await eras.of(principal, upstream);
-    const toolCall = begin(visit, [message]);
-    try {
-      if (!era.modern) await deps.modernOnLegacy(visit, message, toolCall);
-      else
-        passModern(
-          { ...visit, ...passage(visit, [message], body, toolCall), way: deps.wayTo(visit) },
-          deps.passedStates,
-          () => eras.doubt(principal, upstream),
-        );
-    } catch (error) {
-      toolCall?.end('refused');
-      throw error;
-    }
+    return ready(eras.of(principal, upstream), era => {
+      const toolCall = begin(visit, [message]);
+      const refused = (error: unknown) => {
+        toolCall?.end('refused');
+        throw error;
+      };
+      try {
+        if (!era.modern) {
+          const serving = deps.modernOnLegacy(visit, message, toolCall);
+          return serving instanceof Promise ? serving.catch(refused) : serving;
+        }
+        const passage = passageOf(visit, [message], body, toolCall, deps.wayTo(visit));
+        return passModern(passage, deps.passedStates, () => eras.doubt(principal, upstream));
+      } catch (error) {
+        return refused(error);
+      }
+    });
   }
 
   async function initialize(visit: Visit, message: Request, body: Buffer): Promise<void> {
@@ -123,23 +131,23 @@ export function createMcp(deps: McpDeps): Mcp {
       await deps.held.initialize(visit, message);
       return;
     }
-    passInitialize(passage(visit, [message], body, null), id => {
+    passInitialize(passageOf(visit, [message], body, null), id => {
       const sealed = sessionIds.mint(principal, upstream, 'pass', id);
       return { sealed, ticket: sessionIds.open(sealed, principal, upstream) };
     });
   }
 
   /** What comes in a legacy session: messages, its own stream (GET) or its end (DELETE). */
-  async function inSession(
+  function inSession(
     visit: Visit,
     messages: readonly Message[] = [],
     body: Buffer | null = null,
     sealed = visit.call.headers['mcp-session-id'],
-  ): Promise<void> {
+  ): void | Promise<void> {
     if (typeof sealed !== 'string') throw methodNotAllowed('POST');
     const ticket = sessionIds.open(sealed, visit.principal, visit.upstream);
     if (ticket.kind === 'held') return inHeld(visit, ticket, messages);
-    passLegacy(passage(visit, messages, body, begin(visit, messages)), ticket, sealed);
+    passLegacy(passageOf(visit, messages, body, begin(visit, messages)), ticket, sealed);
   }
 
   async function inHeld(visit: Visit, ticket: SessionTicket, messages: readonly Message[]): Promise<void> {
@@ -155,22 +163,22 @@ export function createMcp(deps: McpDeps): Mcp {
     { call, principal, upstream, mayCall }: Visit,
     messages: readonly Message[],
   ): ToolCall | null {
-    const caller = { principal, upstream, address: deps.addressOf(call) };
     // The joined endpoint knows whose tool it is.
     if (upstream === JOINED) return null;
-    const calls = messages
-      .filter(isToolCall)
-      .map(request => ({ request, toolCall: toolCalls.begin(caller, request) }));
-    for (const { request, toolCall } of calls) {
-      const tool = String(request.params?.['name']);
+    const calls: ToolCall[] = [];
+    for (const message of messages) {
+      if (!isToolCall(message)) continue;
+      const toolCall = toolCalls.begin({ principal, upstream, address: deps.addressOf(call) }, message);
+      calls.push(toolCall);
+      const tool = String(message.params?.['name']);
       if (mayCall === null || mayCall(tool)) continue;
       toolCall.end('refused');
-      throw toolDenied(request.id, tool, upstream.id);
+      throw toolDenied(message.id, tool, upstream.id);
     }
-    if (calls.length === 0) return null;
+    if (calls.length <= 1) return calls[0] ?? null;
     return {
       end: outcome => {
-        for (const { toolCall } of calls) toolCall.end(outcome);
+        for (const toolCall of calls) toolCall.end(outcome);
       },
     };
   }
@@ -180,8 +188,15 @@ export function createMcp(deps: McpDeps): Mcp {
       send(request, receiver) {
         const mayCall = toolsOf(visitor.principal, visitor.upstream.mcp?.tools);
         const answer = (gone?: () => void) => new Answer(receiver, deps.runtime, gone);
-        const visit = { ...visitor, request, receiver, answer, mayCall };
-        serve(visit).catch((error: unknown) => breakOff(receiver, asAppError(error)));
+        const { call, principal, upstream, way, pair } = visitor;
+        const visit = { call, principal, upstream, way, pair, request, receiver, answer, mayCall };
+        const failed = (error: unknown) => breakOff(receiver, asAppError(error));
+        try {
+          const serving = serve(visit);
+          if (serving instanceof Promise) serving.catch(failed);
+        } catch (error) {
+          failed(error);
+        }
       },
     }),
   };
@@ -190,14 +205,10 @@ export function createMcp(deps: McpDeps): Mcp {
 const isToolCall = (message: Message): message is Request =>
   isRequest(message) && message.method === 'tools/call';
 
-const passage = (
-  visit: Visit,
+const passageOf = (
+  { request, principal, upstream, receiver, mayCall, way: own }: Visit,
   messages: readonly Message[],
   body: Buffer | null,
   toolCall: ToolCall | null,
-): Passage => ({
-  ...visit,
-  messages,
-  body,
-  toolCall,
-});
+  way: Transport = own,
+): Passage => ({ request, principal, upstream, way, receiver, mayCall, messages, body, toolCall });

@@ -1,5 +1,6 @@
 import { newId } from '../platform/crypto.ts';
 import { PassingMap } from '../platform/passing.ts';
+import { ready } from '../platform/ready.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
@@ -40,7 +41,11 @@ const CACHEABLE = new Set([
 ]);
 
 /** Serves a modern client at a legacy server. */
-export type ModernOnLegacy = (visit: Visit, message: Message, toolCall: ToolCall | null) => Promise<void>;
+export type ModernOnLegacy = (
+  visit: Visit,
+  message: Message,
+  toolCall: ToolCall | null,
+) => void | Promise<void>;
 
 export function createModernOnLegacy(deps: {
   pool: LegacyPool;
@@ -50,13 +55,30 @@ export function createModernOnLegacy(deps: {
   const { pool, states } = deps;
   /** Calls that a client is to come back to, or may; by an id that only its sealed state names. */
   const calls = new PassingMap<string, { call: BridgedCall; userId: string }>();
+  /** How many of them are each principal's. */
+  const numbers = new PassingMap<string, number>();
 
-  async function sessionFor({ principal, upstream }: Visit, request: Request): Promise<LegacyBack> {
-    const declared = metaOf(request.params)[META.capabilities] as Params;
-    const back = await pool.session(principal, upstream, legacyCapabilities(declared));
-    const wanted = metaOf(request.params)[META.level];
-    if (isLevel(wanted)) await wantLevel(back, wanted);
-    return back;
+  function remember(id: string, one: { call: BridgedCall; userId: string }): void {
+    if (!calls.has(id)) numbers.set(one.userId, (numbers.get(one.userId) ?? 0) + 1);
+    calls.set(id, one);
+  }
+
+  function forget(id: string): void {
+    const one = calls.get(id);
+    if (one === undefined) return;
+    calls.delete(id);
+    const left = numbers.get(one.userId)! - 1;
+    if (left === 0) numbers.delete(one.userId);
+    else numbers.set(one.userId, left);
+  }
+
+  function sessionFor({ principal, upstream }: Visit, request: Request): LegacyBack | Promise<LegacyBack> {
+    const meta = metaOf(request.params);
+    const wanted = meta[META.level];
+    const declared = legacyCapabilities(meta[META.capabilities] as Params);
+    return ready(pool.session(principal, upstream, declared), back =>
+      isLevel(wanted) ? wantLevel(back, wanted).then(() => back) : back,
+    );
   }
 
   function complete(visit: Visit, back: LegacyBack, request: Request, value: Params): Params {
@@ -71,20 +93,20 @@ export function createModernOnLegacy(deps: {
     return (withoutDenied({ result: whole }, visit.mayCall) as { result: Params }).result;
   }
 
-  async function begin(visit: Visit, turn: Turn): Promise<void> {
+  function begin(visit: Visit, turn: Turn): void | Promise<void> {
     const { principal, upstream } = visit;
     const { request } = turn;
     const id = newId(deps.runtime, 'call');
     let fresh = true;
-    const start = async (): Promise<void> => {
-      const back = await sessionFor(visit, request);
+    const start = (): void | Promise<void> => ready(sessionFor(visit, request), startAt);
+    const startAt = (back: LegacyBack): void => {
       const call = new BridgedCall(turn, {
         back,
         runtime: deps.runtime,
         owner: principal.userId,
         seal: turns => states.seal(principal, upstream, request, id, turns),
         complete: (at, value) => complete(visit, back, at, value),
-        over: () => calls.delete(id),
+        over: () => forget(id),
         again() {
           // The session was gone before the call reached it: once in a new one.
           if (!fresh) return false;
@@ -96,12 +118,12 @@ export function createModernOnLegacy(deps: {
           return true;
         },
       });
-      calls.set(id, { call, userId: principal.userId });
+      remember(id, { call, userId: principal.userId });
       whenGone(turn, call);
       if (turn.answer.over) call.abandon('the client closed the stream');
       else call.begin(back);
     };
-    await start();
+    return start();
   }
 
   function turnOf(visit: Visit, request: Request, toolCall: ToolCall | null): Turn {
@@ -133,12 +155,10 @@ export function createModernOnLegacy(deps: {
   }
 
   function refuseCrowd({ principal, upstream }: { principal: Principal; upstream: Upstream }): void {
-    let own = 0;
-    for (const { userId } of calls.values()) if (userId === principal.userId) own += 1;
-    if (own >= MOST_PARKED) throw tooMany(`calls to ${upstream.id}`);
+    if ((numbers.get(principal.userId) ?? 0) >= MOST_PARKED) throw tooMany(`calls to ${upstream.id}`);
   }
 
-  return async (visit, message, toolCall) => {
+  return (visit, message, toolCall) => {
     if (!isRequest(message)) {
       visit.answer().json(202, null);
       return;
@@ -150,13 +170,12 @@ export function createModernOnLegacy(deps: {
       resume(visit, message, toolCall);
       return;
     }
-    if (method === 'server/discover') discover(visit, message, await sessionFor(visit, message));
-    else if (method === 'subscriptions/listen')
-      listenOnLegacy(visit, message, await sessionFor(visit, message));
-    else {
-      refuseCrowd(visit);
-      await begin(visit, turnOf(visit, traced(message, visit.request.headers), toolCall));
-    }
+    if (method === 'server/discover')
+      return ready(sessionFor(visit, message), back => discover(visit, message, back));
+    if (method === 'subscriptions/listen')
+      return ready(sessionFor(visit, message), back => listenOnLegacy(visit, message, back));
+    refuseCrowd(visit);
+    return begin(visit, turnOf(visit, traced(message, visit.request.headers), toolCall));
   };
 }
 

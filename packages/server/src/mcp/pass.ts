@@ -16,65 +16,63 @@ export interface Passage {
   /** The whole body, already read; null where there is none. */
   readonly body: Buffer | null;
   readonly messages: readonly Message[];
+  /** By whom, and where. */
+  readonly principal: Principal;
+  readonly upstream: Upstream;
   readonly way: Transport;
   readonly receiver: ResponseReceiver;
   readonly mayCall: MayCall;
   readonly toolCall: ToolCall | null;
 }
 
-/** By whom, and where. */
-interface Asked {
-  readonly principal: Principal;
-  readonly upstream: Upstream;
-}
-
 /** Not said by the modern era, and ours in the other. */
 const OURS = new Set(['mcp-session-id', 'last-event-id', 'content-length']);
 
-const headersWithout = (headers: readonly string[], names: ReadonlySet<string>): string[] =>
-  headers.filter((_text, at) => !names.has(headers[at - (at % 2)]!));
+function headersWithout(headers: readonly string[], names: ReadonlySet<string>): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < headers.length; at += 2)
+    if (!names.has(headers[at]!)) kept.push(headers[at]!, headers[at + 1]!);
+  return kept;
+}
 
 /**
  * Modern to modern: the bytes as they are, but for a `requestState`, which is its principal's alone.
  * @param doubt called when the answer is none of a modern server's
  * @throws Refusal 404 for a `requestState` that was given to somebody else, or to nobody
  */
-export function passModern(passage: Passage & Asked, states: PassedStates, doubt: () => void): void {
+export function passModern(passage: Passage, states: PassedStates, doubt: () => void): void {
   const { request, body, receiver, way, principal, upstream } = passage;
   const message = passage.messages[0]!;
   const sent = states.open(principal, upstream, message);
-  const passing: Passing = {
-    ...watched(passage, (status, last) => {
-      if ((status === 400 || status === 404 || status === 405) && !isModernError(last)) doubt();
-    }),
-    ...(states.canBeAsked(sent) && { asks: answer => states.seal(principal, upstream, answer) }),
+  const failed: Failed = (status, last) => {
+    if ((status === 400 || status === 404 || status === 405) && !isModernError(last)) doubt();
   };
-  way.send(
-    {
-      ...request,
-      headers: headersWithout(request.headers, OURS),
-      body: sent === message ? body : Buffer.from(JSON.stringify(sent)),
-    },
-    new PassedResponse(receiver, passing),
-  );
+  const asks: Passing['asks'] = answer => states.seal(principal, upstream, answer);
+  const passing = {
+    map: mapOf(passage),
+    ended: endedOf(passage, failed),
+    asks: states.canBeAsked(sent) ? asks : undefined,
+  };
+  const whole = sent === message ? body : Buffer.from(JSON.stringify(sent));
+  way.send(asPassed(request, whole), new PassedResponse(receiver, passing));
 }
 
 /** Legacy to legacy: the back's session stands behind ours, and its events' ids are signed. */
 export function passLegacy(passage: Passage, ticket: SessionTicket, sealed: string): void {
   const { request, body, receiver, way } = passage;
-  const headers = headersWithout(request.headers, OURS);
+  const sent = asPassed(request, body);
+  const { headers } = sent;
   if (ticket.id !== null) headers.push('mcp-session-id', ticket.id);
   const last = lastEventId(request.headers);
   if (last !== null) headers.push('last-event-id', openEventId(ticket, last));
   const passing: Passing = {
-    ...watched(passage),
+    map: mapOf(passage),
+    ended: endedOf(passage),
     eventId: id => signEventId(ticket, id),
-    head: (_status, given) => ({
-      ...given,
-      ...(given['mcp-session-id'] === undefined ? {} : { 'mcp-session-id': sealed }),
-    }),
+    head: (_status, given) =>
+      given['mcp-session-id'] === undefined ? given : { ...given, 'mcp-session-id': sealed },
   };
-  way.send({ ...request, headers, body }, new PassedResponse(receiver, passing));
+  way.send(sent, new PassedResponse(receiver, passing));
 }
 
 /** `initialize` to a legacy server. @param opened makes our id of the server's, which may have none */
@@ -94,28 +92,29 @@ export function passInitialize(
     },
     eventId: id => (ticket === null ? id : signEventId(ticket, id)),
   };
-  way.send(
-    { ...request, headers: headersWithout(request.headers, OURS), body },
-    new PassedResponse(receiver, passing),
-  );
+  way.send(asPassed(request, body), new PassedResponse(receiver, passing));
 }
 
-function watched(
-  { messages, request, mayCall, toolCall }: Passage,
-  failed?: (status: number, last: unknown) => void,
-): Passing {
+const asPassed = (
+  { method, path, headers, headersTimeout }: OutboundRequest,
+  body: Buffer | null,
+): OutboundRequest => ({ method, path, headers: headersWithout(headers, OURS), body, headersTimeout });
+
+type Failed = (status: number, last: unknown) => void;
+
+function mapOf({ messages, request, mayCall }: Passage): Passing['map'] {
   // A stream of its own may bring the answer to an earlier request once more.
-  const lists = request.method === 'GET' || messages.some(isList);
-  return {
-    ...(mayCall !== null && lists && { map: (message: unknown) => withoutDenied(message, mayCall) }),
-    ...((toolCall !== null || failed !== undefined) && {
-      ended(how: 'whole' | 'broken' | 'abandoned', status: number, last: unknown) {
-        if (how === 'whole' && status >= 400) failed?.(status, last);
-        if (how !== 'whole') toolCall?.end(how);
-        else if (status >= 400) toolCall?.end('error');
-        else toolCall?.end(isObject(last) ? outcomeOf(last) : 'ok');
-      },
-    }),
+  if (mayCall === null || !(request.method === 'GET' || messages.some(isList))) return undefined;
+  return message => withoutDenied(message, mayCall);
+}
+
+function endedOf({ toolCall }: Passage, failed?: Failed): Passing['ended'] {
+  if (toolCall === null && failed === undefined) return undefined;
+  return (how, status, last) => {
+    if (how === 'whole' && status >= 400) failed?.(status, last);
+    if (how !== 'whole') toolCall?.end(how);
+    else if (status >= 400) toolCall?.end('error');
+    else toolCall?.end(isObject(last) ? outcomeOf(last) : 'ok');
   };
 }
 

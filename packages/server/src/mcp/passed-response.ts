@@ -9,25 +9,28 @@ type Headers = Record<string, string | string[] | undefined>;
 const LOOKED_AT = 64 * 1024;
 
 /** Stands in every answer that asks back (Multi Round-Trip Requests). */
-const ASKS = '"input_required"';
+const ASKS_TEXT = '"input_required"';
+const ASKS = Buffer.from(ASKS_TEXT);
 /** An answer that has none of these went well: what says otherwise stands in it as a member's name or as a word (JSON escapes quotes in every other place). */
-const NOT_WELL = ['"error"', '"isError"', ASKS];
+const NOT_WELL = [ASKS, Buffer.from('rror"')];
 
 /** What is done to a response on its way. All of it is optional, and what is not asked for costs nothing. */
 export interface Passing {
-  head?(status: number, headers: Headers): Headers;
+  readonly head?: ((status: number, headers: Headers) => Headers) | undefined;
   /** Each JSON-RPC message, or list of them, as the client is to get it. */
-  map?(message: unknown): unknown;
+  readonly map?: ((message: unknown) => unknown) | undefined;
   /** An answer that asks back, as the client is to get it; any other passes as it is. */
-  asks?(message: unknown): unknown;
+  readonly asks?: ((message: unknown) => unknown) | undefined;
   /** Each event's id, as the client is to get it. */
-  eventId?(id: string): string;
+  readonly eventId?: ((id: string) => string) | undefined;
   /** Once, when it is over; `last` is the last message, where it was small enough to look at, and says more than that all went well. */
-  ended?(how: 'whole' | 'broken' | 'abandoned', status: number, last: unknown): void;
+  readonly ended?:
+    | ((how: 'whole' | 'broken' | 'abandoned', status: number, last: unknown) => void)
+    | undefined;
 }
 
 /** A server's response on its way to the client: as it comes, but for what has to be changed in it. */
-export class PassedResponse implements ResponseReceiver {
+export class PassedResponse implements ResponseReceiver, Flow {
   readonly #to: ResponseReceiver;
   readonly #passing: Passing;
   #status = 0;
@@ -51,16 +54,22 @@ export class PassedResponse implements ResponseReceiver {
 
   begin(flow: Flow): boolean {
     this.#flow = flow;
-    const wanted = this.#to.begin({
-      pause: () => flow.pause(),
-      resume: () => flow.resume(),
-      abort: reason => {
-        this.#end('abandoned');
-        flow.abort(reason);
-      },
-    });
+    const wanted = this.#to.begin(this);
     if (!wanted) this.#end('abandoned');
     return wanted;
+  }
+
+  pause(): void {
+    this.#flow!.pause();
+  }
+
+  resume(): void {
+    this.#flow!.resume();
+  }
+
+  abort(reason: Error): void {
+    this.#end('abandoned');
+    this.#flow!.abort(reason);
   }
 
   head(status: number, headers: Headers): void {
@@ -159,7 +168,7 @@ export class PassedResponse implements ResponseReceiver {
 
   #changed(event: Parameters<typeof sseText>[0]): string {
     const { eventId, asks } = this.#passing;
-    const map = this.#passing.map ?? (event.data.includes(ASKS) ? asks : undefined);
+    const map = this.#passing.map ?? (event.data.includes(ASKS_TEXT) ? asks : undefined);
     const message = map === undefined || event.data === '' ? undefined : parseJson(event.data);
     return sseText({
       ...event,

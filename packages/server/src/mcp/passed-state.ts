@@ -48,11 +48,11 @@ export function createPassedStates({ sealer }: { sealer: Sealer }): PassedStates
     },
     open(principal, upstream, message) {
       if (!isRequest(message) || !ASKING.has(message.method)) return message;
-      const { requestState, ...params } = message.params ?? {};
+      const requestState = message.params?.['requestState'];
       if (requestState === undefined) return message;
       const passed = opened(requestState);
       if (passed?.userId !== principal.userId || passed.upstreamId !== upstream.id) throw noState(message.id);
-      return { ...message, params: { ...params, requestState: passed.state } };
+      return { ...message, params: { ...message.params, requestState: passed.state } };
     },
   };
 }

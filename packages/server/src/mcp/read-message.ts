@@ -3,13 +3,15 @@ import { asMessage, type Message, parseJson } from './json-rpc.ts';
 import { MAX_MESSAGE } from './protocol.ts';
 import { notJson, notOneMessage, tooLarge } from './refusal.ts';
 
-/** A body, whole. @throws Refusal for one that is too large, and whatever the stream throws */
-export async function wholeBody(body: Buffer | Readable | null): Promise<Buffer> {
+/** A body, whole: at once where it has come. @throws Refusal for one that is too large, and whatever the stream throws */
+export function wholeBody(body: Buffer | Readable | null): Buffer | Promise<Buffer> {
   if (body === null) return Buffer.alloc(0);
-  if (Buffer.isBuffer(body)) {
-    if (body.length > MAX_MESSAGE) throw tooLarge();
-    return body;
-  }
+  if (!Buffer.isBuffer(body)) return gathered(body);
+  if (body.length > MAX_MESSAGE) throw tooLarge();
+  return body;
+}
+
+async function gathered(body: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {

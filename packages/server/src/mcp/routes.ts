@@ -23,34 +23,38 @@ export function mcpRoutes(deps: {
   publicUrl: URL;
   answer(call: Call, error: AppError): void;
 }) {
+  const own = deps.publicUrl.origin;
   const surface = { route: '/mcp/{upstream}', answer: deps.answer, unknown };
 
   const find = (call: Call, principal: Principal): Destination | Promise<Destination> => {
     if (call.path === PREFIX) return findJoined(call, principal);
     const named = ENDPOINT.exec(call.path)?.[1] ?? '';
+    const whole = serverOf(named);
+    if (whole !== undefined && deps.may(principal, whole)) return to(call, principal, whole, null);
     const [, of = '', pair = null] = HTTP_SSE.exec(named) ?? [];
-    const found = [
-      { upstream: deps.upstreams.find(named), pair: null },
-      { upstream: deps.upstreams.find(of), pair: pair as Pair },
-    ].filter(isMcp);
+    const half = serverOf(of);
     // What is another's is not in the way of what is the caller's.
-    const own = found.find(({ upstream }) => deps.may(principal, upstream));
-    if (own === undefined && (named === 'sse' || named === 'messages'))
-      return toJoined(call, principal, named);
-    const place = own ?? found[0];
-    if (place === undefined) throw unknown();
-    const { upstream } = place;
-    return {
-      upstream,
-      path: `${upstream.url.pathname}${call.query}`,
-      via: way => deps.mcp.via({ call, principal, way, ...place }),
-    };
+    if (half !== undefined && deps.may(principal, half)) return to(call, principal, half, pair as Pair);
+    if (named === 'sse' || named === 'messages') return toJoined(call, principal, named);
+    if (whole !== undefined) return to(call, principal, whole, null);
+    if (half !== undefined) return to(call, principal, half, pair as Pair);
+    throw unknown();
   };
 
+  function serverOf(id: string): Upstream | undefined {
+    const upstream = deps.upstreams.find(id);
+    return upstream?.kind === 'mcp' ? upstream : undefined;
+  }
+
+  const to = (call: Call, principal: Principal, upstream: Upstream, pair: Pair): Destination => ({
+    upstream,
+    path: `${upstream.url.pathname}${call.query}`,
+    via: way => deps.mcp.via({ call, principal, upstream, way, pair }),
+  });
+
   const toJoined = (call: Call, principal: Principal, pair: Pair): Destination => ({
-    upstream: JOINED,
+    ...to(call, principal, JOINED, pair),
     path: JOINED.url.pathname,
-    via: way => deps.mcp.via({ call, principal, upstream: JOINED, way, pair }),
   });
 
   /** What is for one of the servers goes to that server, as if it had come to its own endpoint: by its rules, with its credential, in its name. */
@@ -69,7 +73,7 @@ export function mcpRoutes(deps: {
   return {
     prefix: PREFIX,
     handle(call: Call): void {
-      refuseOrigin(call, deps.publicUrl);
+      refuseOrigin(call, own);
       deps.forward.handle(call, principal => find(call, principal), surface);
     },
     refuse: deps.answer,
@@ -78,16 +82,11 @@ export function mcpRoutes(deps: {
 
 type Pair = Visit['pair'];
 
-const isMcp = (place: {
-  upstream: Upstream | undefined;
-  pair: Pair;
-}): place is { upstream: Upstream; pair: Pair } => place.upstream?.kind === 'mcp';
-
 const unknown = () =>
   new AppError('not_found', 'There is no such MCP server that you may use; the home page lists yours.');
 
 /** Streamable HTTP, "Security & Endpoint" 1: whatever a browser shows there that is not this gateway's own origin. */
-function refuseOrigin({ headers: { origin } }: Call, publicUrl: URL): void {
-  if (origin === undefined || origin === publicUrl.origin) return;
-  throw new AppError('csrf', `Another site asked for this. Browsers may ask from ${publicUrl.origin} only.`);
+function refuseOrigin({ headers: { origin } }: Call, own: string): void {
+  if (origin === undefined || origin === own) return;
+  throw new AppError('csrf', `Another site asked for this. Browsers may ask from ${own} only.`);
 }
