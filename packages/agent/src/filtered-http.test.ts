@@ -4,7 +4,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { passFiltered } from './filtered-http.ts';
+import { asRead, passFiltered } from './filtered-http.ts';
 import { createToolFilter } from './tool-filter.ts';
 
 const LIST = '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read"},{"name":"write"}]}}';
@@ -42,4 +42,18 @@ test('data in several lines is one message', async () => {
 test('a body of JSON is looked at whole; an event that never ended is none', async () => {
   assert.ok(!(await passed('application/json', [LIST.slice(0, 20), LIST.slice(20)])).includes('write'));
   assert.equal(await passed('text/event-stream', [`data: ${LIST}\n`]), '');
+});
+
+test('what was read as plain UTF-8 is called nothing else', () => {
+  const headers = asRead({
+    'content-type': 'application/json; charset=utf-7',
+    'content-encoding': 'br',
+    'content-length': '9',
+    accept: 'application/json',
+  });
+  assert.deepEqual(headers, {
+    accept: 'application/json',
+    'content-type': 'application/json',
+    'accept-encoding': 'identity',
+  });
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { LINE_BYTES } from '@sallyport/protocol/limits.ts';
 import type { ToolFilter } from './tool-filter.ts';
 
@@ -18,6 +18,21 @@ export async function wholeBody(stream: ServerHttp2Stream): Promise<string | nul
     return null;
   }
   return stream.aborted ? null : Buffer.concat(pieces).toString('utf8');
+}
+
+/** Of a body that is written anew. */
+export function withoutLength({
+  'content-length': _length,
+  ...headers
+}: IncomingHttpHeaders): IncomingHttpHeaders {
+  return headers;
+}
+
+/** Of a request whose body was read as UTF-8: the server is not to read it as anything else. */
+export function asRead(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { 'content-type': type, 'content-encoding': _coding, ...rest } = withoutLength(headers);
+  const plain = type === undefined ? {} : { 'content-type': type.split(';', 1)[0]! };
+  return { ...rest, ...plain, 'accept-encoding': 'identity' };
 }
 
 /** Passes an MCP server's answer on, message by message, each as the filter leaves it. */

@@ -11,7 +11,7 @@ import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import { HEADER_BYTES } from '@sallyport/protocol/limits.ts';
 import { pathAllowed } from './allow.ts';
 import { answerError } from './answer.ts';
-import { passFiltered, wholeBody } from './filtered-http.ts';
+import { asRead, passFiltered, wholeBody, withoutLength } from './filtered-http.ts';
 import { isSocket, openLocalSocket } from './local-socket.ts';
 import type { HttpServed } from './settings.ts';
 import { createToolFilter, filtersTools, type ToolFilter } from './tool-filter.ts';
@@ -76,7 +76,7 @@ export function createLocalHttp(served: HttpServed, connect?: () => Duplex): Loc
       if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
       if (isSocket(headers)) return openSocket(stream, headers, path);
       const method = headers[':method'] ?? 'GET';
-      if (filter !== null) headers = { ...withoutLength(headers), 'accept-encoding': 'identity' };
+      if (filter !== null) headers = asRead(headers);
       const request = send({
         ...at,
         method,
@@ -171,11 +171,6 @@ function pump(response: IncomingMessage, stream: ServerHttp2Stream): void {
 }
 
 const asTheyAre = (headers: IncomingHttpHeaders): IncomingHttpHeaders => headers;
-
-/** Of a body that is written anew. */
-function withoutLength({ 'content-length': _length, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
-  return headers;
-}
 
 function outbound(headers: IncomingHttpHeaders, host: string): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = { host };

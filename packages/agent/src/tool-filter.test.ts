@@ -29,6 +29,21 @@ test('of a message that names its tool twice, the server sees the one that was l
   assert.equal(down(other).pass, null);
 });
 
+test('what is no JSON, or looks like one message to some and like another to others, does not pass', () => {
+  const { down } = createToolFilter(rules([], ['evil']));
+  for (const text of [
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"evil","arguments":{"n":NaN}}}',
+    '{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"evil"}}',
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"good","NAME":"evil"}}',
+  ]) {
+    const { pass, answers } = down(text);
+    assert.deepEqual([text, pass, answers.length], [text, null, 1]);
+  }
+  const long =
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"good","arguments":[12345678901234567890]}}';
+  assert.equal(down(long).pass, long);
+});
+
 test('of several messages in one, those that may pass do', () => {
   const { down } = createToolFilter(rules([], ['evil']));
   const { pass, answers } = down(JSON.stringify([call(1, 'evil'), call(2, 'good'), call(undefined, 'evil')]));

@@ -1,6 +1,13 @@
+import { isTwoFaced, plainJson } from '@sallyport/protocol/plain-json.ts';
 import type { AllowRules } from './settings.ts';
 
 type Message = Record<string, unknown>;
+
+const NO_JSON = JSON.stringify({
+  jsonrpc: '2.0',
+  id: null,
+  error: { code: -32700, message: 'The agent that brings this server lets JSON through, and nothing else.' },
+});
 
 /** What becomes of messages on their way to a server: they pass, as text, or are answered here. */
 export interface Filtered {
@@ -9,7 +16,7 @@ export interface Filtered {
 }
 
 export interface ToolFilter {
-  /** Toward the server. A text that is no JSON passes: the server says what it thinks of it. */
+  /** Toward the server. A text that is no JSON does not pass: some servers read a call in what is none (`NaN` is a number to many). */
   down(text: string): Filtered;
   /** From the server: lists name only what may be called. */
   up(text: string): string;
@@ -33,8 +40,9 @@ export function createToolFilter(rules: AllowRules): ToolFilter {
 
   const refused = (message: unknown): message is Message =>
     isObject(message) &&
-    message['method'] === 'tools/call' &&
-    !(isObject(message['params']) && mayCall(message['params']['name']));
+    (isTwoFaced(message) ||
+      (message['method'] === 'tools/call' &&
+        !(isObject(message['params']) && mayCall(message['params']['name']))));
 
   function listed(message: unknown): unknown {
     if (!isObject(message) || !isObject(message['result'])) return message;
@@ -47,7 +55,7 @@ export function createToolFilter(rules: AllowRules): ToolFilter {
   return {
     down(text) {
       const read = parsed(text);
-      if (read === undefined) return { pass: text, answers: [] };
+      if (read === undefined) return { pass: null, answers: [NO_JSON] };
       const all: unknown[] = Array.isArray(read) ? read : [read];
       const passing = all.filter(message => !refused(message));
       const answers = all.filter(refused).flatMap(message => {
@@ -59,7 +67,7 @@ export function createToolFilter(rules: AllowRules): ToolFilter {
         return [JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32602, message: said } })];
       });
       if (passing.length === 0) return { pass: null, answers };
-      return { pass: JSON.stringify(Array.isArray(read) ? passing : passing[0]), answers };
+      return { pass: passing.length === all.length ? plainJson(text) : JSON.stringify(passing), answers };
     },
 
     up(text) {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
@@ -182,6 +185,16 @@ test('what goes wrong is said with the codes of the protocol, whatever stands be
       -32602,
     ],
     [
+      'a _META',
+      () => {
+        const { body, headers } = good();
+        const { _meta, ...params } = body.params;
+        return { headers, body: { ...body, params: { ...params, _META: _meta } } };
+      },
+      400,
+      -32602,
+    ],
+    [
       'no clientCapabilities',
       () => {
         const { body, headers } = good();
@@ -331,6 +344,56 @@ test('tools that are denied are neither seen nor called, by either era', async t
     refused.map(({ target }) => target),
     ['new', 'old'],
   );
+});
+
+test('what a server reads is what the rules for tools were asked about, however it is written', async t => {
+  const heard: { type: string | undefined; encoding: string | undefined; body: string }[] = [];
+  const listener = createServer((req, res) => {
+    let body = '';
+    req.setEncoding('utf8').on('data', (text: string) => (body += text));
+    req.on('end', () => {
+      const { id, method } = JSON.parse(body) as { id?: number; method: string };
+      if (method === 'server/discover') return void res.writeHead(400).end();
+      if (method !== 'initialize')
+        heard.push({ type: req.headers['content-type'], encoding: req.headers['content-encoding'], body });
+      const serverInfo = { name: 'by hand', version: '1' };
+      const result = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo };
+      res.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'one' });
+      res.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    });
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  t.after(() => void listener.close());
+  const { port } = listener.address() as AddressInfo;
+  const gateway = await startMcpGateway(t, {
+    old: { url: `http://127.0.0.1:${port}/mcp`, tools: { deny: ['evil'] } },
+  });
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+  const opened = await post(gateway, '/mcp/old', { jsonrpc: '2.0', id: 1, method: 'initialize', params });
+  const session = {
+    'mcp-session-id': opened.headers.get('mcp-session-id')!,
+    'mcp-protocol-version': '2025-11-25',
+  };
+  const said = (text: string, more: Record<string, string> = {}) =>
+    post(gateway, '/mcp/old', text, { ...session, ...more });
+
+  const good =
+    '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"good","arguments":{"n":12345678901234567890}}}';
+  await said(good, { 'content-type': 'application/json; charset=utf-7', 'content-encoding': 'identity' });
+  assert.deepEqual(heard.pop(), { type: 'application/json', encoding: undefined, body: good });
+  await said('{"jsonrpc":"2.0","id":3,"method":"tools/call","method":"ping","params":{"name":"evil"}}');
+  assert.equal(heard.pop()?.body, '{"jsonrpc":"2.0","id":3,"method":"ping","params":{"name":"evil"}}');
+  for (const text of [
+    '{"jsonrpc":"2.0","id":4,"method":"ping","Method":"tools/call","params":{"name":"evil"}}',
+    '{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"good","Name":"evil"}}',
+    '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"evil"}}',
+    '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"good"}}',
+  ]) {
+    const { status, json } = await said(text);
+    assert.deepEqual([text, status, json.error.code], [text, 400, -32600]);
+  }
+  assert.deepEqual(heard, [], 'none of them got there');
 });
 
 test('an MCP server is shown at home with its endpoint', async t => {

@@ -33,7 +33,7 @@ const OPENAI = [
   'http-referer',
   'x-title',
 ];
-/** Answers are read on their way, so they come as they are. */
+/** Messages and answers are read on their way, so they come as they are. */
 const MCP = ['last-event-id', 'mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id'];
 const WEB = ['content-disposition', 'content-md5', 'digest', 'last-event-id', 'pragma', 'x-requested-with'];
 
@@ -41,7 +41,7 @@ const ALLOWED: Record<UpstreamKind, ReadonlySet<string>> = {
   openai: new Set([...COMMON, ...OPENAI]),
   openapi: new Set([...COMMON, ...WEB]),
   http: new Set([...COMMON, ...WEB]),
-  mcp: new Set([...COMMON, ...MCP].filter(name => name !== 'accept-encoding')),
+  mcp: new Set([...COMMON, ...MCP].filter(name => !name.endsWith('-encoding'))),
   terminal: new Set([...COMMON, ...WEB, 'x-session-id', 'x-terminal-context-id']),
 };
 
@@ -88,7 +88,9 @@ export function outboundHeaders(
     if (name === ours || hop?.has(name)) continue;
     if (trace !== null && (name === 'traceparent' || (name === 'tracestate' && !trace.continued))) continue;
     if (SINGLE.has(name) && has(out, name)) continue;
-    out.push(name, rawHeaders[i + 1]!);
+    const value = rawHeaders[i + 1]!;
+    // What was read as UTF-8 (RFC 8259 section 8.1) is not to be read as anything else.
+    out.push(name, kind === 'mcp' && name === 'content-type' ? value.split(';', 1)[0]! : value);
   }
   if (trace !== null) out.push('traceparent', trace.traceparent);
   out.push('x-request-id', requestId);

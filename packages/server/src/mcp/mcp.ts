@@ -16,7 +16,7 @@ import { checkModern, isModern } from './modern-request.ts';
 import { type Passage, passInitialize, passLegacy, passModern } from './pass.ts';
 import type { PassedStates } from './passed-state.ts';
 import { isLegacyVersion } from './protocol.ts';
-import { readMessages, wholeBody } from './read-message.ts';
+import { asRead, readMessages, wholeBody } from './read-message.ts';
 import { methodNotAllowed, notOneMessage, sessionMissing, toolDenied } from './refusal.ts';
 import type { SessionIds, SessionTicket } from './session-id.ts';
 import type { ToolCall, ToolCalls } from './tool-calls.ts';
@@ -87,7 +87,7 @@ export function createMcp(deps: McpDeps): Mcp {
   }
 
   function post(visit: Visit): void | Promise<void> {
-    return ready(wholeBody(visit.request.body), body => posted(visit, body));
+    return ready(wholeBody(visit.request.body), body => posted(visit, asRead(body, visit.mayCall)));
   }
 
   function posted(visit: Visit, body: Buffer): void | Promise<void> {

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
-import { asMessage, type Message, parseJson } from './json-rpc.ts';
+import { isTwoFaced, plainJson } from '@sallyport/protocol/plain-json.ts';
+import { asMessage, isRequest, type Message, parseJson } from './json-rpc.ts';
 import { MAX_MESSAGE } from './protocol.ts';
-import { notJson, notOneMessage, tooLarge } from './refusal.ts';
+import { notJson, notOneMessage, notPlain, tooLarge } from './refusal.ts';
+import type { MayCall } from './tool-rules.ts';
 
 /** A body, whole: at once where it has come. @throws Refusal for one that is too large, and whatever the stream throws */
 export function wholeBody(body: Buffer | Readable | null): Buffer | Promise<Buffer> {
@@ -22,6 +24,16 @@ async function gathered(body: Readable): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** What is sent on of a body: where rules say which tools may be called, what was read in it and nothing that another reader might find. @throws Refusal */
+export function asRead(body: Buffer, mayCall: MayCall): Buffer {
+  if (mayCall === null) return body;
+  try {
+    return Buffer.from(plainJson(body.toString('utf8')));
+  } catch {
+    throw notJson();
+  }
+}
+
 /**
  * What a client posted.
  * @param batches whether several may come at once, as one revision of the legacy era had it (2025-03-26)
@@ -40,5 +52,8 @@ export function readMessages(body: Buffer, batches: boolean): [Message, ...Messa
 function checked(value: unknown): Message {
   const message = asMessage(value);
   if (message === null) throw notOneMessage();
+  // Nobody would be asked whether they may, and nothing would tell of it, where a server acts upon a call that wants no answer.
+  const isLost = 'method' in message && message.method === 'tools/call' && !isRequest(message);
+  if (isLost || isTwoFaced(message)) throw notPlain();
   return message;
 }

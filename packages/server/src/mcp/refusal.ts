@@ -21,6 +21,8 @@ const bad = (code: number, message: string, id: Id | null = null): Refusal =>
 export const notJson = (): Refusal => bad(CODE.parse, 'The body is not JSON.');
 export const notOneMessage = (): Refusal =>
   bad(CODE.invalidRequest, 'The body has to be one JSON-RPC 2.0 message.');
+export const notPlain = (): Refusal =>
+  bad(CODE.invalidRequest, 'A tool call has an id, and no member is named twice in letters of another case.');
 export const sessionMissing = (id: Id | null): Refusal =>
   bad(CODE.refused, 'Mcp-Session-Id is missing: initialize first, or say the protocol version in _meta.', id);
 export const missingMeta = (id: Id | null, key: string): Refusal =>
