@@ -5,6 +5,7 @@ import type { ForwardRoute } from './forward/routes.ts';
 import type { Answers } from './http/answers.ts';
 import type { UpgradeRoute } from './http/upgrades.ts';
 import { type Credentials, credentialsWith } from './identity/credentials.ts';
+import type { Bus } from './platform/bus.ts';
 import type { Db } from './platform/db/db.ts';
 import type { AppError } from './platform/errors.ts';
 import type { Metrics } from './platform/metrics.ts';
@@ -20,9 +21,13 @@ import { createReadiness } from './upstreams/readiness.ts';
 type Readiness = Parameters<typeof createReadiness>[0];
 
 export interface JoinTerminalsDeps
-  extends Omit<TerminalsDeps, 'identity' | 'servant' | 'store' | 'upstreams' | 'checkedPath' | 'open'>,
+  extends Omit<
+      TerminalsDeps,
+      'identity' | 'servant' | 'store' | 'upstreams' | 'checkedPath' | 'open' | 'changed'
+    >,
     Omit<DialDeps, 'now'> {
   db: Db;
+  bus: Bus;
   forward: Forward;
   authenticate(credentials: Credentials): Principal | Promise<Principal>;
   /** Upstreams and tunnels. */
@@ -43,10 +48,12 @@ export interface JoinedTerminals extends AsyncDisposable {
 export function joinTerminals(deps: JoinTerminalsDeps): JoinedTerminals {
   const { runtime, destinations: upstreams } = deps;
   const store = createTerminalStore(deps.db);
+  const changed = (userId: string) => deps.bus.publish({ topic: 'terminals-changed', userId });
   const terminals = createTerminals({
     ...deps,
     upstreams,
     store,
+    changed,
     checkedPath,
     servant: createServant({ ...deps, now: () => runtime.monotonic() }),
     identity: { authenticate: (request, bearer) => deps.authenticate(credentialsWith(request, bearer)) },
@@ -56,7 +63,7 @@ export function joinTerminals(deps: JoinTerminalsDeps): JoinedTerminals {
   return {
     routes: terminalRoutes({
       ...deps,
-      proxy: createProxy({ upstreams, store, attached }),
+      proxy: createProxy({ upstreams, store, attached, changed }),
       checkedPath,
       upstreams,
       stateOf: createReadiness(deps),

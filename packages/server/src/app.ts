@@ -12,6 +12,7 @@ import { joinTunnels } from './app-tunnels.ts';
 import { joinWebSockets } from './app-web-sockets.ts';
 import { type AuditTrail, createAudit } from './audit/audit.ts';
 import { createAuditStore } from './audit/audit-store.ts';
+import { createElsewhere } from './audit/elsewhere.ts';
 import { purgeAudit } from './audit/retention.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { Gateway } from './cli/gateway.ts';
@@ -304,6 +305,7 @@ export async function createApp(deps: {
   const events = createEvents({
     bus,
     standing,
+    elsewhere: createElsewhere({ store: auditStore, runtime }),
     open: metrics.gauge('sallyport_event_streams', 'Event streams that consoles have open.'),
     runtime,
     log,

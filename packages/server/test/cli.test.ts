@@ -58,6 +58,24 @@ test('keys create --admin makes an admin, and without it a key is none', async t
   );
 });
 
+test('what is done at the command line is told to pages that are open', async t => {
+  const gateway = await startGateway(t);
+  const key = (
+    await gateway.command('keys', 'create', '--user', 'root@corp.example', '--admin')
+  ).stdout.trim();
+  const stream = await fetch(`${gateway.url}/api/v1/events`, { headers: { authorization: `Bearer ${key}` } });
+  await gateway.command('keys', 'create', '--user', 'root@corp.example');
+  await gateway.command('accounts', 'invite', 'new@corp.example');
+  const topics = new Set<string>();
+  for await (const chunk of stream.body!) {
+    for (const [, topic] of Buffer.from(chunk)
+      .toString()
+      .matchAll(/"topic":"(\w+)"/g))
+      topics.add(topic!);
+    if (['keys', 'users', 'audit'].every(topic => topics.has(topic))) break;
+  }
+});
+
 test('secrets rotate moves every grant under the new key, after which the old key may go', async t => {
   const provider = await startProvider();
   t.after(() => provider.close());

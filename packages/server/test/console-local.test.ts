@@ -188,13 +188,21 @@ test('an admin’s link sets a new password for who forgot theirs, once, and sig
   await lost.getByText('do not belong together').waitFor();
 });
 
-test('an admin changes the groups of a local account', { skip }, async t => {
-  const { admin } = await startTeam(t);
-  await join(t, admin, 'bo@corp.example', 'ops');
+test('an admin changes the groups of a local account, whose open page shows what they may use now', {
+  skip,
+}, async t => {
+  const crm = { id: 'crm', name: 'Customers', kind: 'http', url: 'http://127.0.0.1:9' };
+  const { admin } = await startTeam(t, {
+    upstreams: [{ ...crm, credential: { use: 'none' }, access: { groups: ['sales'] } }],
+  });
+  const bo = await join(t, admin, 'bo@corp.example', 'ops');
+  await bo.getByText(/^Live/).waitFor();
+  assert.equal(await bo.getByText('Ready', { exact: true }).count(), 0);
   await admin.getByRole('button', { name: 'Groups of bo@corp.example' }).click();
   await admin.getByRole('textbox', { name: 'Groups' }).fill('eng, sales');
   await admin.getByRole('button', { name: 'Save' }).click();
   await admin.getByRole('list', { name: 'Users' }).getByText('eng, sales').waitFor();
+  await bo.getByText('Ready', { exact: true }).waitFor();
 });
 
 test('removing somebody says what goes with them, and ends their windows within five seconds', {

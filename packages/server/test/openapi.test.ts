@@ -264,6 +264,9 @@ async function examples({ as }: Ground): Promise<Record<string, readonly Example
     deleteTerminal: [{ status: 404, path: { upstream: 'none', id: 'none' } }],
     terminalGet: [{ status: 404, path: { upstream: 'none', path: 'health' } }],
     terminalPost: [{ status: 404, path: { upstream: 'none', path: 'execute' }, json: {} }],
+    terminalPut: [{ status: 404, path: { upstream: 'none', path: 'proxy/8000/x' }, json: {} }],
+    terminalPatch: [{ status: 404, path: { upstream: 'none', path: 'proxy/8000/x' }, json: {} }],
+    terminalDelete: [{ status: 404, path: { upstream: 'none', path: 'files/delete' } }],
     listSignInOptions: [{ status: 200, as: 'nobody' }],
     signInLocally: [
       {

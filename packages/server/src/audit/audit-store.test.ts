@@ -6,6 +6,7 @@ import { openDatabase, type StoreUrl } from '../platform/db/db.ts';
 import { migrate } from '../platform/db/migrate.ts';
 import { commandLine } from '../terms/audit.ts';
 import { type AuditQuery, createAuditStore, MOST_AT_ONCE, type TimedEvent } from './audit-store.ts';
+import { createElsewhere } from './elsewhere.ts';
 import { purgeAudit } from './retention.ts';
 
 const DAY = 86_400_000;
@@ -90,6 +91,36 @@ for (const [name, place] of Object.entries(places)) {
     }
     await assert.rejects(store.insert([event('evt_1', 1), event('evt_2', 2), event('evt_1', 3)]));
     assert.deepEqual(await store.list({ limit: 10 }), [], 'one that cannot be stored keeps the others out');
+  });
+
+  test(`${name}: what people did since is found, without what their programs do by the thousand`, async t => {
+    const where = await place(t);
+    if (where === null) return;
+    const { store } = await ground(t, where);
+    assert.equal(await store.newest(), null);
+    let now = 100_000;
+    const look = createElsewhere({ store, runtime: { now: () => now } });
+    await store.insert([
+      event('evt_1', 1_000, { detail: { user: 'usr_old' } }),
+      event('evt_2', 90_000, { detail: { user: 'usr_1' } }),
+      event('evt_3', 91_000, { action: 'user.disable', userId: 'usr_root', target: 'usr_2' }),
+      event('evt_4', 92_000, { action: 'invitation.create' }),
+    ]);
+    assert.deepEqual(await look(), {
+      stored: true,
+      deeds: [
+        { action: 'invitation.create', userId: null },
+        { action: 'user.disable', userId: 'usr_2' },
+        { action: 'key.create', userId: 'usr_1' },
+      ],
+    });
+    assert.deepEqual(await look(), { stored: false, deeds: [] });
+    await store.insert([event('evt_5', 99_000, { action: 'tool.call' })]);
+    assert.deepEqual(await look(), { stored: true, deeds: [] });
+    // A clock that is behind ours, and a write that took its time.
+    now = 104_000;
+    await store.insert([event('evt_6', 98_000, { userId: 'usr_3' })]);
+    assert.deepEqual(await look(), { stored: true, deeds: [{ action: 'key.create', userId: 'usr_3' }] });
   });
 
   test(`${name}: what is older than it is kept goes, the oldest first, and nothing else`, async t => {

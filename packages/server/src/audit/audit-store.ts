@@ -45,6 +45,9 @@ const ROOM = [2, 8, 32, 128, 512];
 /** So many at most are written at once, and by one statement. */
 export const MOST_AT_ONCE = ROOM.at(-1)!;
 
+/** What programs do, not people. */
+const BY_THE_THOUSAND = ['credential.use', 'token.release', 'tool.call'];
+
 export function createAuditStore(db: Db) {
   const compiled = new Map<number, CompiledQuery>();
 
@@ -59,7 +62,7 @@ export function createAuditStore(db: Db) {
     return { ...query, parameters };
   }
 
-  function newest(query: AuditQuery, action: string | null) {
+  function newestOf(query: AuditQuery, action: string | null) {
     const { user, credential, target, from, to, after } = query;
     let events = db
       .selectFrom('audit_events')
@@ -97,7 +100,7 @@ export function createAuditStore(db: Db) {
       const { action } = query;
       // Each action by its own index, in order, and no further than the limit; a list of actions would be sorted whole for each page.
       const [first, ...others] = (action === undefined ? [null] : actionsOf(action)).map(one =>
-        db.selectFrom(newest(query, one).as('part')).selectAll(),
+        db.selectFrom(newestOf(query, one).as('part')).selectAll(),
       );
       const found = others.reduce((all, one) => all.unionAll(one), first!);
       const events = db
@@ -119,6 +122,36 @@ export function createAuditStore(db: Db) {
         target: row.target,
         detail: JSON.parse(row.detail) as StoredEvent['detail'],
       }));
+    },
+
+    /** What people did since; not what their programs do by the thousand. Newest first, 200 at most. @param from epoch milliseconds */
+    async since(
+      from: number,
+    ): Promise<Pick<StoredEvent, 'id' | 'action' | 'userId' | 'target' | 'detail'>[]> {
+      const rows = await db
+        .selectFrom('audit_events')
+        .select(['id', 'action', 'user_id', 'target', 'detail'])
+        .where('at', '>=', from)
+        .where('action', 'not in', BY_THE_THOUSAND)
+        .orderBy('at', 'desc')
+        .limit(200)
+        .execute();
+      return rows.map(({ user_id: userId, detail, ...row }) => ({
+        ...row,
+        userId,
+        detail: JSON.parse(detail) as StoredEvent['detail'],
+      }));
+    },
+
+    /** The id of the newest of all; null where there is none. */
+    async newest(): Promise<string | null> {
+      const row = await db
+        .selectFrom('audit_events')
+        .select('id')
+        .orderBy('at', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.id ?? null;
     },
 
     /** Deletes the oldest of those that are older than `age` milliseconds, `most` at a time. @returns how many */

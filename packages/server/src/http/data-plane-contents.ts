@@ -213,6 +213,15 @@ export const dataPlanePaths = {
   '/terminals/{upstream}/{path}': {
     get: { ...forwarded('terminalGet', false), summary: "The server's files, ports and the rest" },
     post: { ...forwarded('terminalPost', true), summary: "The server's files, execute and the rest" },
+    put: {
+      ...forwarded('terminalPut', true),
+      summary: 'What the server has for it, or a program behind proxy',
+    },
+    patch: {
+      ...forwarded('terminalPatch', true),
+      summary: 'What the server has for it, or a program behind proxy',
+    },
+    delete: { ...forwarded('terminalDelete', false), summary: 'Deletes a file (files/delete), and the rest' },
   },
   '/u/whoami/{path}': {
     get: {

@@ -9,6 +9,7 @@ export type Topic =
   | 'upstreams'
   | 'providers'
   | 'tunnels'
+  | 'terminals'
   | 'recordings'
   | 'audit';
 

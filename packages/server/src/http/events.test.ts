@@ -39,9 +39,12 @@ async function ground(t: TestContext, { admin = false } = {}) {
       }),
   };
   const worth = { now: { admin } as { admin: boolean } | null };
+  /** What other processes have done since the last turn. */
+  const deeds: { action: string; userId: string | null }[] = [];
   const events = createEvents({
     bus,
     standing: async () => worth.now,
+    elsewhere: async () => ({ stored: deeds.length > 0, deeds: deeds.splice(0) }),
     open: metrics.gauge('open', ''),
     runtime,
     log: createLog({ level: 'silent' }),
@@ -82,7 +85,7 @@ async function ground(t: TestContext, { admin = false } = {}) {
   const everyTurn = () => {
     for (const turn of turns.splice(0)) turn();
   };
-  return { bus, worth, events, connect, openStreams, everyTurn };
+  return { bus, worth, deeds, events, connect, openStreams, everyTurn };
 }
 
 test('what is the reader’s own is named to them, and nothing of others', async t => {
@@ -93,6 +96,8 @@ test('what is the reader’s own is named to them, and nothing of others', async
   bus.publish({ topic: 'session-begun', userId: 'usr_bob' });
   bus.publish({ topic: 'audit-stored' });
   bus.publish({ topic: 'grant-changed', grantId: 'grt_1', userId: 'usr_alice' });
+  bus.publish({ topic: 'terminals-changed', userId: 'usr_bob' });
+  bus.publish({ topic: 'terminals-changed', userId: 'usr_alice' });
   const access = (users: string[]) => [{ everyone: false, users, groups: [] }];
   bus.publish({ topic: 'tunnels-used', access: access(['usr_bob']) });
   bus.publish({ topic: 'upstream-turned', upstreamId: 'corp-llm' });
@@ -101,7 +106,7 @@ test('what is the reader’s own is named to them, and nothing of others', async
   const topics = [...stream.text().matchAll(/event: change\ndata: \{"topic":"(\w+)"\}\n\n/g)].map(
     match => match[1],
   );
-  assert.deepEqual(topics, ['grants', 'upstreams', 'tunnels']);
+  assert.deepEqual(topics, ['grants', 'terminals', 'upstreams', 'tunnels']);
 });
 
 test('an admin is told of users and of the audit', async t => {
@@ -110,6 +115,24 @@ test('an admin is told of users and of the audit', async t => {
   bus.publish({ topic: 'session-begun', userId: 'usr_bob' });
   bus.publish({ topic: 'audit-stored' });
   await stream.until(/"users"[\s\S]*"audit"/);
+});
+
+test('what another process did is named at the next turn, to whom it concerns', async t => {
+  for (const [admin, wanted] of [
+    [false, ['keys', 'sessions', 'grants']],
+    [true, ['keys', 'sessions', 'users', 'grants', 'audit']],
+  ] as const) {
+    const { deeds, connect, everyTurn } = await ground(t, { admin });
+    const stream = await connect();
+    await stream.until(/retry/);
+    const own = { userId: 'usr_alice' };
+    for (const action of ['key.create', 'session.begin', 'grant.store']) deeds.push({ action, ...own });
+    deeds.push({ action: 'key.revoke', userId: 'usr_bob' }, { action: 'invitation.create', userId: null });
+    everyTurn();
+    await stream.until(admin ? /audit/ : /grants/);
+    const topics = [...stream.text().matchAll(/"topic":"(\w+)"/g)].map(match => match[1]);
+    assert.deepEqual(topics, wanted);
+  }
 });
 
 test('the end of the session ends its stream at once, and another session’s end does not', async t => {

@@ -22,6 +22,13 @@ interface Reader {
   admin: boolean;
 }
 
+/** What other processes did, as they wrote it down. */
+interface Elsewhere {
+  readonly deeds: readonly { readonly action: string; readonly userId: string | null }[];
+  /** Whether the audit has become longer. */
+  readonly stored: boolean;
+}
+
 export interface Events extends AsyncDisposable {
   readonly routes: FastifyPluginAsync;
 }
@@ -34,6 +41,8 @@ export function createEvents(deps: {
   bus: Pick<Bus, 'subscribe'>;
   /** What a credential is worth now, by the database; null: nothing. */
   standing(principal: Principal): Promise<{ readonly admin: boolean } | null>;
+  /** What was done since it was asked last, here or elsewhere. */
+  elsewhere(): Promise<Elsewhere>;
   open: Gauge;
   runtime: Runtime;
   log: Logger;
@@ -69,7 +78,14 @@ export function createEvents(deps: {
   }
 
   async function checkAll(): Promise<void> {
+    if (readers.size === 0) return;
     await Promise.all([...readers].map(check));
+    const { deeds, stored } = await deps.elsewhere();
+    for (const reader of readers) {
+      const topics = new Set(deeds.flatMap(deed => topicsOfDeed(deed, reader)));
+      if (stored && reader.admin) topics.add('audit');
+      for (const topic of topics) reader.stream.changed(topic);
+    }
   }
 
   async function beat(): Promise<void> {
@@ -122,6 +138,12 @@ const ends = (notice: Notice, { credentialId }: Principal): boolean =>
   (notice.topic === 'session-ended' && notice.sessionId === credentialId) ||
   (notice.topic === 'key-revoked' && notice.keyId === credentialId);
 
+/** With their groups, and by being an admin, changes what somebody may use and see. */
+function ofUser(own: boolean, admin: boolean): readonly Topic[] {
+  if (own) return ['users', 'upstreams', 'recordings'];
+  return admin ? ['users'] : [];
+}
+
 /** What of the reader's lists a notice touches. */
 function topicsOf(notice: Notice, { principal, admin }: Reader): readonly Topic[] {
   switch (notice.topic) {
@@ -151,8 +173,35 @@ function topicsOf(notice: Notice, { principal, admin }: Reader): readonly Topic[
     case 'grant-changed':
       return own ? ['grants'] : [];
     case 'user-changed':
-      return own || admin ? ['users'] : [];
+      return ofUser(own, admin);
+    case 'terminals-changed':
+      return own ? ['terminals'] : [];
     case 'recordings-changed':
       return own || admin ? ['recordings'] : [];
+  }
+}
+
+/** What of the reader's lists something touches that another process did. Upstreams and providers are looked for by themselves. */
+function topicsOfDeed(
+  { action, userId }: Elsewhere['deeds'][number],
+  { principal, admin }: Reader,
+): readonly Topic[] {
+  const own = userId === principal.userId;
+  switch (action.slice(0, action.indexOf('.'))) {
+    case 'session':
+      return [...(own ? (['sessions'] as const) : []), ...(admin ? (['users'] as const) : [])];
+    case 'key':
+      return own ? ['keys'] : [];
+    case 'grant':
+      return own ? ['grants'] : [];
+    case 'recording':
+      return own || admin ? ['recordings'] : [];
+    case 'user':
+    case 'password':
+      return ofUser(own, admin);
+    case 'invitation':
+      return admin ? ['users'] : [];
+    default:
+      return [];
   }
 }

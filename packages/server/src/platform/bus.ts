@@ -11,6 +11,8 @@ export type Notice =
   | { readonly topic: 'invitations-changed' }
   /** One of this person's terminals began to be recorded, ended, or its recording is gone. */
   | { readonly topic: 'recordings-changed'; readonly userId: string }
+  /** One of this person's terminals was made, shown, left, or is over. */
+  | { readonly topic: 'terminals-changed'; readonly userId: string }
   | { readonly topic: 'grant-changed'; readonly grantId: string; readonly userId: string }
   /** This process knows it otherwise than before, or no more: an admin added, changed or removed it. */
   | { readonly topic: 'upstream-changed'; readonly upstreamId: string }

@@ -76,6 +76,7 @@ export function createHeldTerminals(deps: {
   servant: Servant;
   store: Pick<TerminalStore, 'remove'>;
   record: Record;
+  changed(userId: string): void;
   open: Gauge;
   audit: Audit;
   runtime: Pick<Runtime, 'monotonic'>;
@@ -123,6 +124,7 @@ export function createHeldTerminals(deps: {
             if (recorder !== null) finish(recorder.end());
             if (all.get(keyOf(terminal)) === held) all.delete(keyOf(terminal));
             if (closing === EXITED || closing.code === UNKNOWN.code) forget(terminal);
+            else deps.changed(terminal.userId);
           },
         },
         now,
@@ -139,8 +141,11 @@ export function createHeldTerminals(deps: {
   }
 
   /** It is over at its server as well. What fails is done again by the look for orphans. */
-  function forget({ upstreamId, id }: Terminal): void {
-    store.remove(upstreamId, id).catch(() => {});
+  function forget({ upstreamId, id, userId }: Terminal): void {
+    store
+      .remove(upstreamId, id)
+      .catch(() => {})
+      .finally(() => deps.changed(userId));
   }
 
   function watch(held: Watched): void {
@@ -202,6 +207,7 @@ export function createHeldTerminals(deps: {
           attachment.left(viewer);
           held.guests.delete(viewer);
           deps.open.set(--windows);
+          deps.changed(terminal.userId);
           const detail = {
             terminal: terminal.id,
             code,
@@ -226,6 +232,7 @@ export function createHeldTerminals(deps: {
       const detail = { terminal: terminal.id, mode: wish.mode, resumed: held === known };
       audit.record({ action: 'terminal.open', ...guest.actor, target: upstream.id, detail });
       attachment.enter(viewer, wish.mode);
+      deps.changed(terminal.userId);
     },
 
     list: () => [...all.values()],

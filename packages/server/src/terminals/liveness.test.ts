@@ -45,6 +45,7 @@ async function ground(t: TestContext, answers: { server: boolean; client: boolea
       remove: async () => true,
     },
     store: { remove: async () => {} },
+    changed() {},
     record: () => assert.fail('nothing is recorded'),
     open: { set() {} } as never,
     audit: { record() {} } as never,

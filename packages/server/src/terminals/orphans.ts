@@ -22,6 +22,7 @@ export function createOrphans(deps: {
   upstreams: { find(id: string): Upstream | undefined; list(): readonly Upstream[] };
   /** Those that this process holds open. */
   held(): readonly Pick<Terminal, 'upstreamId' | 'id'>[];
+  changed(userId: string): void;
   audit: Audit;
   log: Logger;
   now(): number;
@@ -41,6 +42,7 @@ export function createOrphans(deps: {
       if (open.has(`${orphan.upstreamId}\0${orphan.id}`) || orphan.idle < ruleOf(upstream)) continue;
       if (upstream === undefined || (await gone(upstream, orphan))) {
         await store.remove(orphan.upstreamId, orphan.id);
+        deps.changed(orphan.userId);
         const detail = { terminal: orphan.id, why: 'orphan' };
         deps.audit.record({
           action: 'terminal.remove',

@@ -23,6 +23,8 @@ const OURS = new Set(['user_id', 'context_id', 'token']);
 export interface ProxyDeps {
   upstreams: { find(id: string, asker: Principal): Upstream | undefined };
   store: Pick<TerminalStore, 'add' | 'find' | 'of' | 'isAnothers' | 'remove'>;
+  /** Somebody's list of terminals is not what it was. */
+  changed(userId: string): void;
   /** Who is attached now, what is kept open for whoever comes back, and the end of all that. */
   attached: {
     has(upstreamId: string, id: string): boolean;
@@ -77,7 +79,7 @@ export function createProxy(deps: ProxyDeps) {
 
   /** What has to be known of the answer; null: nothing, it streams. */
   function readerOf(method: string, target: Target, made: Omit<Parameters<TerminalStore['add']>[0], 'id'>) {
-    const { upstreamId } = made;
+    const { upstreamId, userId } = made;
     if (target.what === 'terminals' && method === 'POST')
       return (answer: ReadAnswer) => creation(answer, made);
     if (target.what === 'terminals' && method === 'GET') return (answer: ReadAnswer) => ownOf(answer, made);
@@ -86,6 +88,7 @@ export function createProxy(deps: ProxyDeps) {
         if (status !== 404 && (method !== 'DELETE' || status >= 300)) return;
         attached.end(upstreamId, target.id);
         await store.remove(upstreamId, target.id);
+        deps.changed(userId);
       };
     return null;
   }
@@ -106,6 +109,7 @@ export function createProxy(deps: ProxyDeps) {
     attached.end(made.upstreamId, id);
     if (!(await store.add({ ...made, id })))
       throw new AppError('conflict', 'The terminal server gave out an id that is in use.');
+    deps.changed(made.userId);
   }
 
   async function ownOf(

@@ -36,6 +36,8 @@ export interface TerminalsDeps extends GuestsDeps {
   may(principal: Principal, upstream: Upstream): boolean;
   checkedPath(path: string): string;
   record: Record;
+  /** Somebody's list of terminals is not what it was. */
+  changed(userId: string): void;
   open: Gauge;
   bus: Pick<Bus, 'subscribe'>;
   audit: Audit;

@@ -12,6 +12,7 @@ export type Topic =
   | 'upstreams'
   | 'providers'
   | 'tunnels'
+  | 'terminals'
   | 'recordings'
   | 'audit'
   | 'health';

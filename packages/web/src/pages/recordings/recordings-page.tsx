@@ -37,6 +37,11 @@ export default function RecordingsPage() {
                   onClose={() => play(null)}
                 />
               )}
+              {playing !== null && chosen === undefined && (
+                <Empty title="This recording is gone.">
+                  It was deleted, or is older than recordings are kept.
+                </Empty>
+              )}
               {items.length === 0 ? (
                 <Empty title="Nothing was recorded.">
                   An admin may switch recording on for an upstream of terminals; such terminals say so.

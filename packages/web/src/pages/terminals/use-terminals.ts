@@ -4,8 +4,10 @@ import { onChange } from '../../live/events.ts';
 import type { Resource } from '../../live/resource.ts';
 import { listTerminals, type RunningTerminal, type Terminals } from './terminal-api.ts';
 
-/** How often to look while the page is seen: shells end, and programs start others, without a word to this window. */
+/** How often to look while the page is seen: a shell that nobody is attached to ends without a word. */
 const LOOK_AGAIN = 8_000;
+/** Changes close together are fetched as one, milliseconds. */
+const SETTLE = 150;
 
 let snapshot: Resource<Terminals> = { data: null, error: null, reload };
 const listeners = new Set<() => void>();
@@ -60,12 +62,17 @@ function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   reload();
   const timer = setInterval(() => document.hidden || reload(), LOOK_AGAIN);
+  let soon: ReturnType<typeof setTimeout> | undefined;
   const forget = onChange(topic => {
     if (topic === 'everything' || topic === 'upstreams') reload();
+    if (topic !== 'terminals') return;
+    clearTimeout(soon);
+    soon = setTimeout(reload, SETTLE);
   });
   return () => {
     listeners.delete(listener);
     clearInterval(timer);
+    clearTimeout(soon);
     forget();
   };
 }
