@@ -10,6 +10,8 @@ import { createSignInStore } from './identity/sign-in-store.ts';
 import { createUserRemoval } from './identity/user-removal.ts';
 import type { Db } from './platform/db/db.ts';
 import type { Runtime } from './platform/runtime.ts';
+import { createTerminalStore } from './terminals/terminal-store.ts';
+import { createTunnelStore } from './tunnels/tunnel-store.ts';
 import type { Vault } from './vault/vault.ts';
 
 type SignInDeps = Parameters<typeof createSignIn>[0];
@@ -23,7 +25,7 @@ type TokenDeps = Parameters<typeof createLogoutTokens>[0];
 export function joinSignIn(
   deps: Omit<SignInDeps, 'store' | 'storeGrant' | 'endGrant' | 'cookie'> &
     Omit<LocalDeps, 'rates' | 'now'> &
-    Omit<RemovalDeps, 'invitations' | 'grantsOf' | 'endGrant'> &
+    Omit<RemovalDeps, 'invitations' | 'grantsOf' | 'endGrant' | 'terminalsOf' | 'tunnelsOf'> &
     Omit<LogoutDeps, 'logoutTokens' | 'endGrant'> &
     Omit<AgentDeps, 'store'> &
     TokenDeps & {
@@ -56,7 +58,13 @@ export function joinSignIn(
       endGrant,
       cookie: createCookie('sallyport_sign_in', config.publicUrl),
     }),
-    removal: createUserRemoval({ ...common, ...vault, invitations: local.invitations }),
+    removal: createUserRemoval({
+      ...common,
+      ...vault,
+      invitations: local.invitations,
+      terminalsOf: createTerminalStore(db).countOf,
+      tunnelsOf: createTunnelStore(db, runtime).countOf,
+    }),
     logout: createLogout({ ...common, logoutTokens, endGrant }),
   };
 }

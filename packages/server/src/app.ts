@@ -68,6 +68,7 @@ import { createGuardedFetch } from './platform/net-fetch.ts';
 import { createAuthorizationServers } from './platform/oauth/authorization-servers.ts';
 import { watchProcess } from './platform/process-metrics.ts';
 import type { Runtime } from './platform/runtime.ts';
+import { createTerminalStore } from './terminals/terminal-store.ts';
 import { upstreamAdminRoutes } from './upstreams/admin-routes.ts';
 import { createProbe } from './upstreams/probe.ts';
 import { upstreamRoutes } from './upstreams/routes.ts';
@@ -370,6 +371,7 @@ export async function createApp(deps: {
         probe,
         keysLimitedTo: keyStore.limitedTo,
         openCalls: forward.open,
+        terminalsAt: createTerminalStore(db).countAt,
         audit,
       }),
       ...joined.routes,

@@ -63,7 +63,10 @@ test('what is done at the command line is told to pages that are open', async t 
   const key = (
     await gateway.command('keys', 'create', '--user', 'root@corp.example', '--admin')
   ).stdout.trim();
-  const stream = await fetch(`${gateway.url}/api/v1/events`, { headers: { authorization: `Bearer ${key}` } });
+  const stream = await fetch(`${gateway.url}/api/v1/events`, {
+    headers: { authorization: `Bearer ${key}` },
+    signal: AbortSignal.timeout(60_000),
+  });
   await gateway.command('keys', 'create', '--user', 'root@corp.example');
   await gateway.command('accounts', 'invite', 'new@corp.example');
   const topics = new Set<string>();

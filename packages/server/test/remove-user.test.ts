@@ -56,6 +56,8 @@ test('with a removed person go their sessions, keys, grants (also at the provide
     keys: 1,
     grants: 1,
     invitations: 1,
+    terminals: 0,
+    tunnels: 0,
   });
   assert.equal((await admin.send('DELETE', `/api/v1/users/${user.id}`)).status, 204);
   assert.match(await events.text(), /event: end/);

@@ -164,6 +164,24 @@ test('a policy stands before every path; an orchestrator keeps users apart by ou
   );
 });
 
+test('removing a server, or a person, says how many terminals end with it', async () => {
+  const root = as({ authorization: `Bearer ${await keyOf(gateway, 'root@corp.example', '--admin')}` });
+  const { access, url } = at('box');
+  const credential = { use: 'key', key: servers.box.key };
+  const added = { id: 'more', name: 'More', kind: 'terminal', url, credential, access };
+  assert.equal((await root('POST', '/api/v1/upstreams', added)).status, 201);
+  const carol = as(await bearer('carol@corp.example'));
+  const { id } = (await carol('GET', '/api/v1/me')).body.user;
+  const going = async () => [
+    (await root('GET', '/api/v1/upstreams/more/consequences')).body.terminals,
+    (await root('GET', `/api/v1/users/${id}/consequences`)).body.terminals,
+  ];
+  assert.deepEqual(await going(), [0, 0]);
+  assert.equal((await carol('POST', '/terminals/more/api/terminals')).status, 200);
+  assert.deepEqual(await going(), [1, 1]);
+  assert.equal((await root('DELETE', '/api/v1/upstreams/more')).status, 204);
+});
+
 test('an older server that names terminals by their session lets nobody take another’s', async () => {
   const session = { 'x-session-id': 'chat-7' };
   assert.equal((await as(alice, session)('POST', '/terminals/old/api/terminals')).body.id, 'chat-7');

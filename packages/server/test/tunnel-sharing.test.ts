@@ -95,6 +95,9 @@ test('a tunnel is its own until it is shared, and no longer than it is', async t
     plain_names: [],
     keys_limited_to_it: 0,
   });
+  const { id: owner } = (await as(alice, 'GET', '/api/v1/me')).body['user'] as { id: string };
+  const { body: ofOwner } = await as(admin, 'GET', `/api/v1/users/${owner}/consequences`);
+  assert.equal(ofOwner['tunnels'], 1);
   const home = (await as(bob, 'GET', '/api/v1/home')).body['items'] as { id: string; state: string }[];
   assert.deepEqual(
     home.map(({ id, state }) => [id, state]),

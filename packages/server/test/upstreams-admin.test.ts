@@ -337,6 +337,7 @@ test('removing says which keys become useless and how many calls are under way',
   const stream = await fetch(`${gateway.url}/u/added/`, { headers: { authorization: `Bearer ${only}` } });
   assert.deepEqual((await admin('GET', '/api/v1/upstreams/added/consequences')).body, {
     open_calls: 1,
+    terminals: 0,
     keys_limited_to_it: ['ci (alice@corp.example)'],
   });
   await admin('DELETE', '/api/v1/upstreams/added');

@@ -45,6 +45,8 @@ async function withRoutes(t: TestContext) {
     ...ground,
     invitations: { countBy: async () => 2 },
     grantsOf: async () => [{ id: 'grt_1' }],
+    terminalsOf: async () => 3,
+    tunnelsOf: async () => 4,
     endGrant: async () => true,
   });
   await app.register(userRoutes({ ...ground, removal }));
@@ -339,7 +341,7 @@ test('what goes with a user is counted before anything is done to them', async t
   await keys.create(wanted);
   await keys.revoke((await keys.create(wanted)).id);
   const { body } = await call(as(root), 'GET', `/api/v1/users/${alice.id}/consequences`);
-  assert.deepEqual(body, { sessions: 1, keys: 1, grants: 1, invitations: 2 });
+  assert.deepEqual(body, { sessions: 1, keys: 1, grants: 1, invitations: 2, terminals: 3, tunnels: 4 });
 });
 
 test('admins list users with what the gateway knows of them', async t => {

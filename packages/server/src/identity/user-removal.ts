@@ -13,6 +13,10 @@ export interface Consequences {
   readonly grants: number;
   /** Open links that they gave to others. */
   readonly invitations: number;
+  /** Shells that run for them. */
+  readonly terminals: number;
+  /** What their agents bring, connected now or not. */
+  readonly tunnels: number;
 }
 
 export interface UserRemoval {
@@ -29,6 +33,8 @@ export function createUserRemoval(deps: {
   keys: Pick<Keys, 'list' | 'revoke'>;
   invitations: Pick<Invitations, 'countBy'>;
   grantsOf(userId: string): Promise<readonly { readonly id: string }[]>;
+  terminalsOf(userId: string): Promise<number>;
+  tunnelsOf(userId: string): Promise<number>;
   /** Revokes at the provider, as well as that can be done, and forgets. */
   endGrant(grantId: string, by: Actor): Promise<unknown>;
   bus: Pick<Bus, 'publish'>;
@@ -39,11 +45,13 @@ export function createUserRemoval(deps: {
   async function belongingsOf(userId: string) {
     const user = await users.get(userId);
     if (user === null) throw new AppError('not_found', 'There is no such user.');
-    const [live, theirs, grants, invitations] = await Promise.all([
+    const [live, theirs, grants, invitations, terminals, tunnels] = await Promise.all([
       sessions.list(userId),
       keys.list(userId),
       deps.grantsOf(userId),
       deps.invitations.countBy(userId),
+      deps.terminalsOf(userId),
+      deps.tunnelsOf(userId),
     ]);
     const working = theirs.filter(key => key.revokedAt === null);
     const counts = {
@@ -51,6 +59,8 @@ export function createUserRemoval(deps: {
       keys: working.length,
       grants: grants.length,
       invitations,
+      terminals,
+      tunnels,
     };
     return { user, keys: working, grants, counts };
   }

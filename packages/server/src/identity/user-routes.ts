@@ -122,6 +122,8 @@ export function userRoutes(deps: {
               keys: count,
               grants: count,
               invitations: count.describe('Open links that they gave to others'),
+              terminals: count.describe('Shells that run for them'),
+              tunnels: count.describe('What their agents bring, connected now or not'),
             }),
           },
         },

@@ -41,6 +41,10 @@ for (const [name, place] of Object.entries(places)) {
     assert.equal(typeof found.createdAt, 'number');
     assert.equal(await store.find('box', 't2'), null);
     assert.deepEqual(
+      [await store.countAt('box'), await store.countAt('pod'), await store.countOf('usr_1')],
+      [1, 0, 1],
+    );
+    assert.deepEqual(
       (await store.of('box', 'usr_1')).map(({ id }) => id),
       ['t1'],
     );

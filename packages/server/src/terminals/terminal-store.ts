@@ -1,4 +1,6 @@
+import type { ExpressionOrFactory, SqlBool } from 'kysely';
 import { type Db, dbNow } from '../platform/db/db.ts';
+import type { Tables } from '../platform/db/schema.ts';
 
 /** A terminal that was made through this gateway. */
 export interface Terminal {
@@ -40,6 +42,15 @@ export function createTerminalStore(db: Db) {
       .select(COLUMNS)
       .where('upstream_id', '=', upstreamId)
       .where('terminal_id', '=', id);
+
+  async function count(which: ExpressionOrFactory<Tables, 'terminals', SqlBool>): Promise<number> {
+    const { many } = await db
+      .selectFrom('terminals')
+      .select(eb => eb.fn.countAll<number | string>().as('many'))
+      .where(which)
+      .executeTakeFirstOrThrow();
+    return Number(many);
+  }
 
   return {
     /** @returns false when it is another user's */
@@ -83,6 +94,12 @@ export function createTerminalStore(db: Db) {
         .execute();
       return rows.map(toTerminal);
     },
+
+    /** How many there are at a server, whoever made them. */
+    countAt: (upstreamId: string): Promise<number> => count(eb => eb('upstream_id', '=', upstreamId)),
+
+    /** How many are one user's, wherever they are. */
+    countOf: (userId: string): Promise<number> => count(eb => eb('user_id', '=', userId)),
 
     /** Whether another user's terminal at this server is called so, or was made in a session of this name. */
     async isAnothers(upstreamId: string, session: string, userId: string): Promise<boolean> {

@@ -95,6 +95,16 @@ export function createTunnelStore(db: Db, runtime: Pick<Runtime, 'random'>) {
       return (await known().orderBy('tunnels.created_at').orderBy('tunnels.id').execute()).map(toTunnel);
     },
 
+    /** How many are one user's. */
+    async countOf(userId: string): Promise<number> {
+      const { many } = await db
+        .selectFrom('tunnels')
+        .select(eb => eb.fn.countAll<number | string>().as('many'))
+        .where('owner_id', '=', userId)
+        .executeTakeFirstOrThrow();
+      return Number(many);
+    },
+
     /** Remembers that an agent came with it. */
     async saw(tunnel: Pick<Tunnel, 'ownerId' | 'name' | 'kind' | 'title'>): Promise<Tunnel> {
       const { ownerId, name, kind, title } = tunnel;

@@ -71,6 +71,8 @@ export function upstreamAdminRoutes(deps: {
   keysLimitedTo(upstreamId: string): Promise<string[]>;
   /** Calls under way, in this process. */
   openCalls(upstreamId: string): number;
+  /** Shells that run there, whoever made them. */
+  terminalsAt(upstreamId: string): Promise<number>;
   audit: Audit;
 }): FastifyPluginAsyncZod {
   const { upstreams, edits, audit } = deps;
@@ -145,6 +147,7 @@ export function upstreamAdminRoutes(deps: {
           response: {
             200: z.object({
               open_calls: z.number().int().describe('Under way in the process that answers'),
+              terminals: z.number().int().describe('Shells that run there, whoever made them'),
               keys_limited_to_it: z.array(z.string()),
             }),
           },
@@ -154,6 +157,7 @@ export function upstreamAdminRoutes(deps: {
         known(params.id);
         return {
           open_calls: deps.openCalls(params.id),
+          terminals: await deps.terminalsAt(params.id),
           keys_limited_to_it: await deps.keysLimitedTo(params.id),
         };
       },

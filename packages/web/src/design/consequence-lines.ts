@@ -5,6 +5,8 @@ const SAID: Record<string, readonly [one: string, many: string]> = {
   keys: ['gateway key stops working', 'gateway keys stop working'],
   grants: ['connected account is forgotten', 'connected accounts are forgotten'],
   invitations: ['open link that they gave stops working', 'open links that they gave stop working'],
+  terminals: ['terminal is ended', 'terminals are ended'],
+  tunnels: ['tunnel of theirs is disconnected', 'tunnels of theirs are disconnected'],
   users: ['person can no longer sign in this way', 'people can no longer sign in this way'],
   upstreams: ['upstream loses its credential', 'upstreams lose their credential'],
   shared_with: ['person or group loses it', 'people and groups lose it'],
