@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { TYPE } from './contract/frames.ts';
 import { keyOf, startAgent } from './fixtures/agent.ts';
@@ -244,4 +246,26 @@ test('a caller who breaks off thousands of calls ends no call but their own', as
   other.abort();
   assert.equal(await held, 'AbortError', 'nothing else has ended it');
   assert.equal(gateway.process.exitCode, null);
+});
+
+test('an agent whose WebSocket is none ends its own tunnel, and its callers are told; agents that speak through `ws` go on', async t => {
+  const { gateway, alice, ask, unharmed } = await house(t);
+  const broken: [string, number, string][] = [
+    ['not masked', 1002, '8203616263'],
+    ['a reserved bit', 1002, 'c28000000000'],
+    ['much too long', 1009, '82ffffffffffffffffff'],
+    ['a text', 1003, '818000000000'],
+    ['a close of its own', 4001, '8882000000000fa1'],
+  ];
+  for (const [what, code, hex] of broken) {
+    const agent = await startHostile(t, gateway, alice);
+    const asked = ask();
+    await agent.call();
+    const closed = once(agent.socket, 'close') as Promise<[number]>;
+    // Behind the back of the library.
+    (Reflect.get(agent.socket, '_socket') as Socket).write(Buffer.from(hex, 'hex'));
+    assert.equal((await closed)[0], code, what);
+    assert.equal((await asked).status, 502, what);
+    await unharmed();
+  }
 });
