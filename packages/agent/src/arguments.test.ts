@@ -103,6 +103,17 @@ test("ContextForge's file means the same here, behind its flags and variables", 
     '3',
   ]);
   assert.match(idle.warnings.join(), /without effect here: --max-retries/);
+  const variable = await read(['--gateway', 'https://gw.example', '--local-stdio', 'npx x'], {
+    SALLYPORT_KEY: 'x',
+    REVERSE_PROXY_MAX_RETRIES: '3',
+  });
+  assert.match(variable.warnings.join(), /without effect here: REVERSE_PROXY_MAX_RETRIES/);
+  const web = ['--name', 'a', '--web', 'http://localhost:1/reverse-proxy'];
+  const [served] = (await read(['--gateway', 'wss://gw.example/sally/reverse-proxy/ws', ...web])).gateways;
+  assert.equal(served!.url.href, 'https://gw.example/sally');
+  const [behind] = served!.servers;
+  assert.ok(behind.kind === 'http');
+  assert.equal(behind.url.pathname, '/reverse-proxy', 'only a gateway is called so by its client');
 });
 
 test('a key on the command line is warned about, and shown in no warning', async () => {

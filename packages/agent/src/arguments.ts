@@ -12,6 +12,7 @@ import {
   checkGateway,
   countOf,
   durationOf,
+  gatewayUrlOf,
   homed,
   isolationOf,
   textOf,
@@ -64,12 +65,12 @@ export async function readArguments(argv: readonly string[], env: NodeJS.Process
   if (values.help) return { text: HELP };
   if (values.version) return { text: manifest.version };
   if (isLogin) {
-    const gateway = urlOf('--gateway', values.gateway ?? env['SALLYPORT_GATEWAY']);
+    const gateway = gatewayUrlOf('--gateway', values.gateway ?? env['SALLYPORT_GATEWAY']);
     checkGateway(gateway);
     const ca = values.ca === undefined ? null : await textOf('--ca', values.ca);
     return { text: null, login: { gateway, ca, keyFile: values['key-file'] ?? KEY_FILE } };
   }
-  const warnings = passedOver(values);
+  const warnings = passedOver(values, env);
   const gateways = await gatewaysIn(values, positionals, env, warnings);
   for (const { url } of gateways) checkGateway(url);
   return {
@@ -183,7 +184,7 @@ async function gatewayOf(
       'there is no gateway key: run sallyport-agent login, set SALLYPORT_KEY or give --key-file',
     );
   await key();
-  return { url: urlOf('--gateway', named), key, servers: [servedOf(values, command)] };
+  return { url: gatewayUrlOf('--gateway', named), key, servers: [servedOf(values, command)] };
 }
 
 function servedOf(values: Values, positionals: readonly string[]): ServedSettings {

@@ -1,7 +1,17 @@
 import { SERVER_NAME } from '@sallyport/protocol/hello.ts';
 import { parse } from 'yaml';
 import { refuseUnfit } from './fitting.ts';
-import { countOf, durationOf, homed, isolationOf, mapping, only, textOf, urlOf } from './read-values.ts';
+import {
+  countOf,
+  durationOf,
+  gatewayUrlOf,
+  homed,
+  isolationOf,
+  mapping,
+  only,
+  textOf,
+  urlOf,
+} from './read-values.ts';
 import { type GatewaySettings, type ServedSettings, SettingsError } from './settings.ts';
 
 const SERVER_KEYS = new Set([
@@ -60,7 +70,7 @@ function gatewayOf(value: unknown, where: string, fallback: (() => Promise<strin
   if (!Array.isArray(servers) || servers.length === 0)
     throw new SettingsError(`${where}.servers: expected a list`);
   const [first, ...rest] = servers.map((one, index) => servedOf(one, `${where}.servers[${index}]`));
-  return { url: urlOf(`${where}.url`, url), key, servers: [first!, ...rest] };
+  return { url: gatewayUrlOf(`${where}.url`, url), key, servers: [first!, ...rest] };
 }
 
 function servedOf(value: unknown, where: string): ServedSettings {

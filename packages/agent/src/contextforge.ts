@@ -3,6 +3,7 @@ import { SettingsError } from './settings.ts';
 
 /** How its client comes back, beats and logs is not ours to set: read, and without effect. */
 const PASSED_OVER = ['reconnect-delay', 'max-retries', 'keepalive', 'log-level', 'verbose'];
+const VARIABLES = ['REVERSE_PROXY_RECONNECT_DELAY', 'REVERSE_PROXY_MAX_RETRIES', 'REVERSE_PROXY_LOG_LEVEL'];
 const KEYS = new Set(
   ['gateway', 'token', 'local-stdio', ...PASSED_OVER].map(flag => flag.replaceAll('-', '_')),
 );
@@ -29,8 +30,11 @@ export function contextForgeFile(file: unknown, path: string): ContextForgeFile 
 }
 
 /** A warning of what is given and changes nothing, or none. */
-export function passedOver(values: Readonly<Record<string, unknown>>): string[] {
-  const given = PASSED_OVER.filter(flag => values[flag] !== undefined).map(flag => `--${flag}`);
+export function passedOver(values: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): string[] {
+  const given = [
+    ...PASSED_OVER.filter(flag => values[flag] !== undefined).map(flag => `--${flag}`),
+    ...VARIABLES.filter(variable => env[variable]),
+  ];
   return given.length === 0 ? [] : [`understood, and without effect here: ${given.join(', ')}`];
 }
 

@@ -4,17 +4,23 @@ import { join } from 'node:path';
 import type { Isolation } from '@sallyport/protocol/hello.ts';
 import { SettingsError } from './settings.ts';
 
-/** A ContextForge client's address of a gateway (`wss://…/reverse-proxy/ws`) is the gateway's own, too. @throws SettingsError */
+/** @throws SettingsError */
 export function urlOf(what: string, text: unknown): URL {
   if (text === undefined) throw new SettingsError(`${what} is missing; --help says what there is`);
-  const plain = String(text ?? '')
-    .replace(/^ws/, 'http')
-    .replace(/\/(v1\/)?reverse-proxy(\/ws)?\/?$/, '');
-  const url = URL.parse(plain);
+  const url = URL.parse(String(text ?? ''));
   if (url === null || !['http:', 'https:'].includes(url.protocol) || url.username !== '')
     throw new SettingsError(`${what}: expected an http(s) URL`);
   return url;
 }
+
+/** A ContextForge client's address of a gateway (`wss://…/reverse-proxy/ws`) is the gateway's own, too. @throws SettingsError */
+export const gatewayUrlOf = (what: string, text: unknown): URL =>
+  urlOf(
+    what,
+    typeof text === 'string'
+      ? text.replace(/^ws/, 'http').replace(/\/(v1\/)?reverse-proxy(\/ws)?\/?$/, '')
+      : text,
+  );
 
 /** @throws SettingsError */
 export function checkGateway(url: URL): void {
