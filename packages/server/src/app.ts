@@ -276,9 +276,10 @@ export async function createApp(deps: {
     addressOf,
     trace: records.trace,
     runtime,
+    standing,
     record: records.call,
   });
-
+  opening.use(every(3_000, 'looking whether open calls may go on', forward.check, { runtime, log }));
   watchGateway(metrics, { upstreams, open: forward.open, grants: grants.states, lookups, runtime });
 
   const check = joinCheck({

@@ -152,6 +152,7 @@ test('on the warm path a GET reaches its transport in the same tick', async t =>
     record: () => {},
     trace: null,
     bus: { subscribe: () => () => {} },
+    standing: async () => ({}),
     runtime: { monotonic: () => 0 },
   });
   const server = createServer((req, res) => {

@@ -55,6 +55,8 @@ export interface ForwardDeps {
   addressOf(call: Pick<Call, 'headers' | 'remoteAddress'>): string;
   /** News that takes back what let a call through. */
   bus: Pick<Bus, 'subscribe'>;
+  /** What a credential is worth now, by the database; null: nothing. */
+  standing(principal: Principal): Promise<unknown>;
   runtime: Pick<Runtime, 'monotonic'>;
 }
 
@@ -67,6 +69,8 @@ export interface Forward {
   handle(call: Call, find: Find, surface: Surface): void;
   /** Calls under way to an upstream, in this process. */
   open(upstreamId: string): number;
+  /** Ends calls whose credential another process took back (rule 7). */
+  check(): Promise<void>;
 }
 
 /** The sentence: authenticate → find → authorize → credential → send → record. */
@@ -97,7 +101,13 @@ export function createForward(deps: ForwardDeps): Forward {
     authorize(principal, upstream, surface);
   }
 
-  const live = createLiveCalls({ bus: deps.bus, authenticate, authorize: authorizeNow });
+  const live = createLiveCalls({
+    bus: deps.bus,
+    authenticate,
+    authorize: authorizeNow,
+    standing: deps.standing,
+    runtime,
+  });
 
   function handle(call: Call, find: Find, surface: Surface): void {
     const method = call.req.method!;
@@ -237,7 +247,7 @@ export function createForward(deps: ForwardDeps): Forward {
     }
   }
 
-  return { authenticate, handle, open: live.count };
+  return { authenticate, handle, open: live.count, check: live.check };
 }
 
 /** A small body is gathered, so that it leaves in one piece (performance.md rule 3). */

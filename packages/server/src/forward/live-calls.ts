@@ -1,10 +1,14 @@
 import type { Bus, Notice } from '../platform/bus.ts';
-import { type AppError, asAppError } from '../platform/errors.ts';
+import { AppError, asAppError } from '../platform/errors.ts';
+import type { Runtime } from '../platform/runtime.ts';
 import type { Principal } from '../terms/principal.ts';
 import type { Upstream } from '../terms/upstream.ts';
 import type { Call } from './call.ts';
 import type { Exchange } from './exchange.ts';
 import type { Surface } from './forward.ts';
+
+/** Most calls are over sooner, and nobody has to look at them, milliseconds. */
+const YOUNG = 1_000;
 
 /** A call that was let through and is not over: a stream may last for hours. */
 export interface LiveCall {
@@ -25,6 +29,8 @@ export interface LiveCalls {
   leave(live: LiveCall): void;
   /** How many there are to an upstream, in this process. */
   count(upstreamId: string): number;
+  /** Looks whether those that are open may go on, at what another process took back; once for each credential. */
+  check(): Promise<void>;
 }
 
 /**
@@ -36,6 +42,9 @@ export function createLiveCalls(deps: {
   authenticate(call: Call): Principal | Promise<Principal>;
   /** @throws AppError when the upstream, as it is now, is not this principal's to use */
   authorize(principal: Principal, upstream: Upstream, surface: Surface): void;
+  /** What a credential is worth now, by the database; null: nothing. */
+  standing(principal: Principal): Promise<unknown>;
+  runtime: Pick<Runtime, 'monotonic'>;
 }): LiveCalls {
   // No Set: one that so much comes into and goes out of is rehashed all the time, and each table that V8 leaves behind leads to the next
   // one and to what was in it. Once one of them is old, all calls after it live until the next full collection.
@@ -52,8 +61,30 @@ export function createLiveCalls(deps: {
       const error = asAppError(thrown);
       // A database that is away says nothing about the caller.
       if (![401, 403, 404].includes(error.status)) return;
-      live.refusal = error;
-      live.exchange.cut(error);
+      cut(live, error);
+    }
+  }
+
+  function cut(live: LiveCall, error: AppError): void {
+    live.refusal = error;
+    live.exchange.cut(error);
+  }
+
+  async function check(): Promise<void> {
+    const since = deps.runtime.monotonic() - YOUNG;
+    const byCredential = new Map<string, LiveCall[]>();
+    for (const live of all) {
+      const { proof, credentialId } = live.principal;
+      if (proof === 'anonymous' || live.call.startedAt > since) continue;
+      const known = byCredential.get(credentialId);
+      if (known === undefined) byCredential.set(credentialId, [live]);
+      else known.push(live);
+    }
+    for (const calls of byCredential.values()) {
+      if ((await deps.standing(calls[0]!.principal)) !== null) continue;
+      for (const live of calls)
+        if (all[live.at] === live)
+          cut(live, new AppError('unauthenticated', 'The credential is no longer valid.'));
     }
   }
 
@@ -72,6 +103,7 @@ export function createLiveCalls(deps: {
       for (const { upstream } of all) if (upstream.id === upstreamId) count += 1;
       return count;
     },
+    check,
   };
 }
 

@@ -145,3 +145,19 @@ test('one that has something of its own at its server, or said more of itself th
   const shared = await start().initialize();
   assert.equal(await start(true).use(shared), 404, 'it is isolated by now');
 });
+
+test('of one person a hundred sessions are kept: the one that waits longest gives way to the next', async () => {
+  const { start, pass } = processes();
+  const here = start(true);
+  const ids: string[] = [];
+  for (let n = 0; n < 100; n++) {
+    ids.push(await here.initialize());
+    pass(1);
+  }
+  assert.deepEqual(await here.use(ids[0]!), answered, 'used again just now');
+  pass(1);
+  await here.initialize();
+  assert.equal(await here.use(ids[1]!), 404);
+  assert.deepEqual(await here.use(ids[0]!), answered);
+  assert.deepEqual(await here.use(ids[2]!), answered);
+});
