@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from 'node:util';
 import { type Logger, pino } from 'pino';
 import { servedRequest } from './on-behalf-of.ts';
 
@@ -28,13 +29,18 @@ const REDACTED = [
   'secret',
 ];
 
+/** The system's names of errors, `ECONNREFUSED` and the like: they tell nothing of anybody. */
+const SYSTEM_ERRORS = new Set<unknown>([...getSystemErrorMap().values()].map(([name]) => name));
+
+const censor = (value: unknown) => (SYSTEM_ERRORS.has(value) ? value : '[redacted]');
+
 /** The structured log: one JSON line an event, with the id of the request that it happened for. */
 export function createLog(options: LogOptions): Logger {
   const paths = REDACTED.flatMap(key => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
   const settings = {
     level: options.level,
     base: undefined,
-    redact: { paths, censor: '[redacted]' },
+    redact: { paths, censor },
     mixin: () => {
       const requestId = servedRequest();
       return requestId === undefined ? {} : { requestId };
