@@ -46,7 +46,8 @@ const ROOM = [2, 8, 32, 128, 512];
 export const MOST_AT_ONCE = ROOM.at(-1)!;
 
 /** What programs do, not people. */
-const BY_THE_THOUSAND = ['credential.use', 'token.release', 'tool.call'];
+const BY_THE_THOUSAND = new Set<string>(['credential.use', 'token.release', 'tool.call']);
+const BY_PEOPLE = AUDIT_ACTIONS.filter(action => !BY_THE_THOUSAND.has(action));
 
 export function createAuditStore(db: Db) {
   const compiled = new Map<number, CompiledQuery>();
@@ -89,6 +90,12 @@ export function createAuditStore(db: Db) {
     );
   }
 
+  /** Each action by its own index, in order, and no further than the limit; a list of actions would be sorted, or gone through, whole. */
+  function newestOfEach(query: AuditQuery, actions: readonly (string | null)[]) {
+    const [first, ...others] = actions.map(one => db.selectFrom(newestOf(query, one).as('part')).selectAll());
+    return others.reduce((all, one) => all.unionAll(one), first!);
+  }
+
   return {
     async insert(events: readonly TimedEvent[]): Promise<void> {
       for (let at = 0; at < events.length; at += MOST_AT_ONCE)
@@ -98,11 +105,7 @@ export function createAuditStore(db: Db) {
     /** Newest first. */
     async list(query: AuditQuery): Promise<StoredEvent[]> {
       const { action } = query;
-      // Each action by its own index, in order, and no further than the limit; a list of actions would be sorted whole for each page.
-      const [first, ...others] = (action === undefined ? [null] : actionsOf(action)).map(one =>
-        db.selectFrom(newestOf(query, one).as('part')).selectAll(),
-      );
-      const found = others.reduce((all, one) => all.unionAll(one), first!);
+      const found = newestOfEach(query, action === undefined ? [null] : actionsOf(action));
       const events = db
         .selectFrom(found.as('event'))
         .leftJoin('users', 'users.id', 'event.user_id')
@@ -128,13 +131,12 @@ export function createAuditStore(db: Db) {
     async since(
       from: number,
     ): Promise<Pick<StoredEvent, 'id' | 'action' | 'userId' | 'target' | 'detail'>[]> {
+      const limit = 200;
       const rows = await db
-        .selectFrom('audit_events')
+        .selectFrom(newestOfEach({ from, limit }, BY_PEOPLE).as('event'))
         .select(['id', 'action', 'user_id', 'target', 'detail'])
-        .where('at', '>=', from)
-        .where('action', 'not in', BY_THE_THOUSAND)
         .orderBy('at', 'desc')
-        .limit(200)
+        .limit(limit)
         .execute();
       return rows.map(({ user_id: userId, detail, ...row }) => ({
         ...row,
