@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
+import { joinedSockets } from '../../server/test/fixtures/sockets.ts';
 import { MESSAGE_BYTES } from './limits.ts';
 import { SocketStream } from './socket-stream.ts';
 import { FrameReader, maskedFrame, PING, TEXT } from './web-socket-frames.ts';
@@ -12,24 +13,6 @@ import { acceptance, keyOf } from './web-socket-handshake.ts';
 const now = () => performance.now();
 const MB = 2 ** 20;
 const bytes = Buffer.from(Array.from({ length: 3 * MB + 7 }, (_, n) => (n * 31 + (n >> 8)) & 255));
-
-/** Both ends of a connection, as they are behind a handshake. */
-async function joined(t: TestContext): Promise<[near: Socket, far: Socket]> {
-  const listener = createServer({ allowHalfOpen: true });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const near = connect((listener.address() as AddressInfo).port, '127.0.0.1');
-  const [[far]] = (await Promise.all([once(listener, 'connection'), once(near, 'connect')])) as [
-    [Socket],
-    unknown,
-  ];
-  t.after(() => {
-    near.destroy();
-    far.destroy();
-    listener.close();
-  });
-  return [near, far];
-}
 
 /** All that comes, until so much has. */
 function gathered(stream: SocketStream, length: number): Promise<Buffer> {
@@ -47,7 +30,7 @@ function gathered(stream: SocketStream, length: number): Promise<Buffer> {
 
 /** A gateway's end, and an agent that sends what a test says. */
 async function hostile(t: TestContext) {
-  const [agent, accepted] = await joined(t);
+  const [accepted, agent] = await joinedSockets(t);
   const stream = new SocketStream(accepted, 'gateway', now);
   const seen = { bytes: Buffer.alloc(0), error: null as Error | null, pongs: 0 };
   stream.on('data', (piece: Buffer) => {
@@ -72,7 +55,7 @@ async function hostile(t: TestContext) {
 }
 
 test('what goes in at one end comes out at the other, both ways, whatever is written at once', async t => {
-  const [near, far] = await joined(t);
+  const [far, near] = await joinedSockets(t);
   const [agent, gateway] = [new SocketStream(near, 'agent', now), new SocketStream(far, 'gateway', now)];
   for (const [from, to] of [
     [agent, gateway],
@@ -210,10 +193,10 @@ test('an agent that pings and reads nothing has not more than 256 KiB of answers
 
 test('a write is done when the system has it, not before: a reader that waits lets the writer wait', async t => {
   for (const [writer, end] of [
-    ['agent', 0],
-    ['gateway', 1],
+    ['gateway', 0],
+    ['agent', 1],
   ] as const) {
-    const ends = await joined(t);
+    const ends = await joinedSockets(t);
     const [own, other] = end === 0 ? ends : [ends[1], ends[0]];
     other.pause();
     const stream = new SocketStream(own, writer, now);
