@@ -43,7 +43,10 @@ export async function buildConsole(options: { force?: boolean } = {}): Promise<b
   const { build } = await import('vite');
   // Built beside, then put in place at once: a gateway that starts meanwhile never reads half a console.
   const beside = join(here, `dist.${process.pid}`);
+  // Vite leaves NODE_ENV=production behind, and with it a test's `npm install` would leave out what development needs.
+  const { NODE_ENV } = process.env;
   await build({ configFile: join(here, 'vite.config.ts'), mode: 'production', build: { outDir: beside } });
+  if (NODE_ENV === undefined) delete process.env['NODE_ENV'];
   writeFileSync(join(beside, '.stamp'), wanted);
   rmSync(dist, { recursive: true, force: true });
   renameSync(beside, dist);
