@@ -53,7 +53,12 @@ test("what the Containerfile's steps make runs as its entry point says, and has 
     // The machine's own packages are not ours to change.
     if (word !== 'RUN' || rest.startsWith('apt-get')) continue;
     const env = { ...process.env, NODE_ENV: 'production' };
-    const ran = spawnSync('sh', ['-ec', inside(rest)], { cwd: source, env, encoding: 'utf8', timeout: 300_000 });
+    const ran = spawnSync('sh', ['-ec', inside(rest)], {
+      cwd: source,
+      env,
+      encoding: 'utf8',
+      timeout: 300_000,
+    });
     assert.equal(ran.status, 0, `${rest}\n${ran.error ?? ''}${ran.stderr}${ran.stdout}`);
   }
   const made = join(at, 'opt/sallyport');

@@ -128,13 +128,17 @@ test("list changes and the resources that were asked for reach the session's own
   });
   const listens = () => server.seen.filter(({ body }) => body.includes('"subscriptions/listen"')).length;
   await eventually(() => listens() === 1);
-  await client.subscribeResource({ uri: 'note://one' });
+  const taken = Promise.withResolvers<void>();
+  server.held.listening = taken.promise;
+  let subscribed = false;
+  const subscribing = client.subscribeResource({ uri: 'note://one' }).finally(() => (subscribed = true));
   await eventually(() => listens() === 2);
-  await new Promise(resolve => setImmediate(resolve));
-  await eventually(() => {
-    server.notify.resourceUpdated('note://one');
-    return heard.includes('note://one');
-  });
+  await client.callTool({ name: 'echo', arguments: { text: 'meanwhile' } });
+  assert.equal(subscribed, false, 'nobody is told that it is subscribed before it is');
+  taken.resolve();
+  await subscribing;
+  server.notify.resourceUpdated('note://one');
+  await eventually(() => heard.includes('note://one'));
   server.notify.toolsChanged();
   await eventually(() => heard.includes('tools'));
   server.notify.resourceUpdated('note://other');

@@ -200,8 +200,18 @@ test('a subscription hears of changed lists and resources, until it leaves', asy
     'notifications/resources/updated',
     ({ params }) => void heard.push(params.uri),
   );
-  const subscription = await client.listen({ toolsListChanged: true, resourceSubscriptions: ['note://one'] });
-  await eventually(() => server.subscribed.has('note://one'));
+  const taken = Promise.withResolvers<void>();
+  server.held.subscribing = taken.promise;
+  let listening = false;
+  const listened = client
+    .listen({ toolsListChanged: true, resourceSubscriptions: ['note://one'] })
+    .finally(() => (listening = true));
+  await eventually(() => server.seen.some(({ body }) => body.includes('"resources/subscribe"')));
+  await client.callTool({ name: 'echo', arguments: { text: 'meanwhile' } });
+  assert.equal(listening, false, 'nobody is told that it listens before it does');
+  taken.resolve();
+  const subscription = await listened;
+  assert.ok(server.subscribed.has('note://one'));
   const [{ server: session } = assert.fail()] = [...server.sessions.values()];
   session.sendToolListChanged();
   await session.server.sendResourceUpdated({ uri: 'note://one' });

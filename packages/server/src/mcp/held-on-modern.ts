@@ -20,6 +20,7 @@ import {
   type Response,
   request as requestOf,
 } from './json-rpc.ts';
+import { listenAtModern } from './modern-listening.ts';
 import { CODE, META, MODERN, NAMED_BY } from './protocol.ts';
 import { settleTask } from './task-on-modern.ts';
 import { isAboutTasks, noTasks, TASKS_EXTENSION, withoutTasks } from './tasks.ts';
@@ -40,16 +41,14 @@ export async function holdOnModern(
     to: Upstream;
     capabilities: Params;
     clientInfo: unknown;
-    runtime: Pick<Runtime, 'sleep'>;
+    runtime: Pick<Runtime, 'sleep' | 'monotonic'>;
   },
   listener: HeldListener,
 ): Promise<HeldBack> {
   const { back, who, to } = deps;
   const over = new Ending();
   const calls = new PassingSet<Ending>();
-  const subscribed = new Set<string>();
   const tools = new Map<string, ToolHeaders>();
-  let listening: Ending | null = null;
   let level: string | null = null;
   let next = 1;
   /** The server's tasks are looked after here. */
@@ -195,58 +194,6 @@ export async function holdOnModern(
     return answer.result === undefined ? answer : { result: asLegacy(answer.result) };
   }
 
-  /** Opens the stream for what is wanted now; the one before is closed when this one is there. */
-  function listen(): void {
-    const { capabilities } = introduction;
-    const changes = (name: string) =>
-      isObject(capabilities[name]) && capabilities[name]['listChanged'] === true;
-    const wanted = {
-      ...(changes('tools') && { toolsListChanged: true }),
-      ...(changes('prompts') && { promptsListChanged: true }),
-      ...(changes('resources') && { resourcesListChanged: true }),
-      ...(subscribed.size > 0 && { resourceSubscriptions: [...subscribed] }),
-    };
-    const before = listening;
-    if (Object.keys(wanted).length === 0) {
-      listening = null;
-      before?.abort();
-      return;
-    }
-    const mine = new Ending();
-    listening = mine;
-    const id = next++;
-    const params = { notifications: wanted, _meta: meta({}) };
-    back.send(
-      who,
-      to,
-      {
-        method: 'POST',
-        headers: modernHeaders('subscriptions/listen'),
-        body: requestOf(id, 'subscriptions/listen', params),
-      },
-      {
-        message(message) {
-          if (isResponse(message) || isRequest(message)) return;
-          if (message.method === 'notifications/subscriptions/acknowledged') before?.abort();
-          else {
-            const { [META.subscription]: _id, ...kept } = metaOf(message.params);
-            const { _meta, ...said } = message.params ?? {};
-            const all = Object.keys(kept).length === 0 ? said : { ...said, _meta: kept };
-            listener.stray(
-              Object.keys(all).length === 0
-                ? { jsonrpc: '2.0', method: message.method }
-                : { ...message, params: all },
-            );
-          }
-        },
-        end() {
-          before?.abort();
-        },
-      },
-      mine,
-    );
-  }
-
   const discovered = await once('server/discover', {}, {}, null, over);
   if (discovered.result === undefined)
     throw new AppError(
@@ -259,7 +206,26 @@ export async function holdOnModern(
     serverInfo: metaOf(discovered.result)[META.server],
     instructions,
   };
-  listen();
+  const listening = listenAtModern(
+    (['tools', 'prompts', 'resources'] as const).filter(list => {
+      const told = introduction.capabilities[list];
+      return isObject(told) && told['listChanged'] === true;
+    }),
+    {
+      send(notifications, heard, ending) {
+        const body = requestOf(next++, 'subscriptions/listen', { notifications, _meta: meta({}) });
+        back.send(
+          who,
+          to,
+          { method: 'POST', headers: modernHeaders('subscriptions/listen'), body },
+          heard,
+          ending,
+        );
+      },
+      stray: message => listener.stray(message),
+      runtime: deps.runtime,
+    },
+  );
 
   return {
     introduction,
@@ -290,17 +256,12 @@ export async function holdOnModern(
     setLevel(wanted) {
       level = wanted;
     },
-    async subscribe(uri, wanted) {
-      if (wanted) subscribed.add(uri);
-      else subscribed.delete(uri);
-      listen();
-      return { result: {} };
-    },
+    subscribe: listening.want,
     // The modern era has none from clients.
     notify() {},
     close() {
       over.abort();
-      listening?.abort();
+      listening.close();
       for (const call of calls) call.abort();
     },
   };

@@ -11,7 +11,7 @@ const CHANGES = {
 } as const;
 
 /** `subscriptions/listen` at a legacy server: its list changes, and its resources' updates by `resources/subscribe`. */
-export function listenOnLegacy(visit: Visit, { id, params }: Request, back: LegacyBack): void {
+export async function listenOnLegacy(visit: Visit, { id, params }: Request, back: LegacyBack): Promise<void> {
   const wanted = isObject(params?.['notifications']) ? params['notifications'] : {};
   const { capabilities } = back.introduction;
   const able = (name: string, what: string) =>
@@ -31,6 +31,7 @@ export function listenOnLegacy(visit: Visit, { id, params }: Request, back: Lega
     _meta: { ...(isObject(value['_meta']) ? value['_meta'] : {}), [META.subscription]: id },
   });
   let over = false;
+  let acknowledged = false;
   const stop = () => {
     if (over) return;
     over = true;
@@ -40,6 +41,7 @@ export function listenOnLegacy(visit: Visit, { id, params }: Request, back: Lega
   };
   const answer = visit.answer(() => stop());
   const offStray = back.onStray(({ method, params: said }: Notification) => {
+    if (!acknowledged) return;
     const updated = method === 'notifications/resources/updated' && uris.includes(String(said?.['uri']));
     if (updated || heard.has(method)) answer.message(notification(method, tagged(said ?? {})));
   });
@@ -49,16 +51,27 @@ export function listenOnLegacy(visit: Visit, { id, params }: Request, back: Lega
     answer.end();
     stop();
   });
+  // Who was told that it is listened to misses nothing from then on.
+  const met = await Promise.all(
+    uris.map(uri =>
+      subscribe(back, uri).then(
+        ({ error }) => error === undefined,
+        () => false,
+      ),
+    ),
+  );
+  if (over) return;
+  const subscribed = uris.filter((_, index) => met[index]);
+  acknowledged = true;
   answer.message(
     notification(
       'notifications/subscriptions/acknowledged',
       tagged({
         notifications: {
           ...Object.fromEntries(changes.map(([key]) => [key, true])),
-          ...(uris.length > 0 && { resourceSubscriptions: uris }),
+          ...(subscribed.length > 0 && { resourceSubscriptions: subscribed }),
         },
       }),
     ),
   );
-  for (const uri of uris) subscribe(back, uri).catch(() => {});
 }
