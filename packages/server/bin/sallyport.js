@@ -20,6 +20,8 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
     // Kept soon, not only by a process that ends well; and before the flag changes, with which it would not be good again.
     module.flushCompileCache?.();
     setFlagsFromString('--semi-space-growth-factor=2');
+    // What passes lies outside of V8's heap, and would have it collect everything some fifteen times a second (decisions/0024).
+    setFlagsFromString('--heap-growing-percent=300');
   }, 3_000).unref();
   await import(newestForm().href);
 } else {
