@@ -1,24 +1,19 @@
-import type { ServerHttp2Stream } from 'node:http2';
 import { AGENT_ERROR, AGENT_ERRORS, type AgentErrorCode } from '@sallyport/protocol/agent-error.ts';
+import { CODE } from '@sallyport/protocol/http2/codes.ts';
+import type { ServerStream } from '@sallyport/protocol/http2/server-stream.ts';
 
-/** Answers a call that no local server answers. */
-export function answerError(stream: ServerHttp2Stream, code: AgentErrorCode): void {
-  if (stream.destroyed || stream.headersSent) {
-    stream.destroy(new Error(code));
-    return;
+/** Answers a call that no local server answers; what was answered in part is broken off. */
+export function answerError(call: ServerStream, code: AgentErrorCode): void {
+  if (call.closed) return;
+  if (call.answered) call.reset(CODE.INTERNAL_ERROR);
+  else {
+    call.respond(AGENT_ERRORS[code], [AGENT_ERROR, code], true);
+    call.dismiss();
   }
-  stream.respond({ ':status': AGENT_ERRORS[code], [AGENT_ERROR]: code }, { endStream: true });
-  drop(stream);
 }
 
-export function answerJson(stream: ServerHttp2Stream, body: unknown): void {
-  stream.respond({ ':status': 200, 'content-type': 'application/json' });
-  stream.end(JSON.stringify(body));
-  drop(stream);
-}
-
-/** What still comes of the request is read, so that the stream can end. */
-function drop(stream: ServerHttp2Stream): void {
-  stream.on('error', () => {});
-  stream.resume();
+export function answerJson(call: ServerStream, status: number, text: string): void {
+  call.respond(status, ['content-type', 'application/json']);
+  call.end(Buffer.from(text));
+  call.dismiss();
 }

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
 import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { asRead, passFiltered } from './filtered-http.ts';
+import { asRead, filtered } from './filtered-http.ts';
 import { createToolFilter } from './tool-filter.ts';
 
 const LIST = '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read"},{"name":"write"}]}}';
@@ -13,12 +11,9 @@ const filter = createToolFilter({ tools: ['read'], deniedTools: [], paths: [] })
 /** What comes out of an answer that comes in these pieces. */
 async function passed(type: string, pieces: readonly string[]): Promise<string> {
   const response = Object.assign(new PassThrough(), { headers: { 'content-type': type } });
-  const stream = new PassThrough();
-  const out = text(stream);
   for (const piece of pieces) response.write(piece);
   response.end();
-  await passFiltered(response as unknown as IncomingMessage, stream as unknown as ServerHttp2Stream, filter);
-  return out;
+  return (await Array.fromAsync(filtered(response as unknown as IncomingMessage, filter))).join('');
 }
 
 test('a list names only what may be called, however its event is cut and its lines end', async () => {

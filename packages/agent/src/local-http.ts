@@ -1,39 +1,22 @@
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  type IncomingMessage,
-  request as requestHttp,
-} from 'node:http';
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
-import { HEADER_BYTES } from '@sallyport/protocol/limits.ts';
+import type { Fields } from '@sallyport/protocol/http2/fields.ts';
+import type { ServerStream } from '@sallyport/protocol/http2/server-stream.ts';
+import { HEADER_BYTES, LINE_BYTES } from '@sallyport/protocol/limits.ts';
 import { pathAllowed } from './allow.ts';
-import { answerError } from './answer.ts';
-import { asRead, passFiltered, wholeBody, withoutLength } from './filtered-http.ts';
+import { answerError, answerJson } from './answer.ts';
+import { asRead } from './filtered-http.ts';
+import { LocalCall, outbound } from './local-call.ts';
 import { isSocket, openLocalSocket } from './local-socket.ts';
 import type { HttpServed } from './settings.ts';
 import { createToolFilter, filtersTools, type ToolFilter } from './tool-filter.ts';
-
-/** This hop's own (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2), and what only an agent may say. */
-const NEVER = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  AGENT_ERROR,
-]);
-/** They have no body, whatever is said of its length. */
-const BODILESS = new Set([204, 205, 304]);
+import { wholeBody } from './whole-body.ts';
 
 /** Takes calls of one server. */
 export interface LocalServer extends AsyncDisposable {
   /** @param path what is behind the server's name, query included */
-  handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, path: string): void;
+  handle(call: ServerStream, path: string): void;
 }
 
 /**
@@ -54,136 +37,57 @@ export function createLocalHttp(served: HttpServed, connect?: () => Duplex): Loc
     maxHeaderSize: HEADER_BYTES,
   };
 
-  function openSocket(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, path: string): void {
+  const open = (call: ServerStream, path: string, fields: Fields, length: number | null) =>
+    send({
+      ...at,
+      method: call.head.method,
+      path: `${base}${path}` || '/',
+      headers: outbound(call.head.method, fields, served.url.host, length),
+      ...(connect === undefined ? { agent } : { createConnection: connect }),
+    });
+
+  function openSocket(call: ServerStream, path: string): void {
     // What is in an MCP server's WebSocket no rule of tools would see.
-    if (served.kind === 'mcp') answerError(stream, 'not-allowed');
+    if (served.kind === 'mcp') answerError(call, 'not-allowed');
     else
-      openLocalSocket(stream, headers, served.url.host, own =>
+      openLocalSocket(call, served.url.host, headers =>
         send({
           ...at,
           path: `${base}${path}` || '/',
-          headers: own,
+          headers,
           ...(connect === undefined ? { agent: false } : { createConnection: connect }),
         }),
       );
   }
 
+  /** A body is read whole, and only what the rules let through goes on. */
+  async function openFiltered(call: ServerStream, path: string, filter: ToolFilter): Promise<void> {
+    const text = await wholeBody(call, LINE_BYTES);
+    if (text === null) return answerError(call, 'failed');
+    if (call.closed) return;
+    const { pass, answers } = text === '' ? { pass: '', answers: [] } : filter.down(text);
+    // Of several messages in one body (MCP 2025-03-26) none goes on when one may not.
+    if (answers.length > 0 || pass === null)
+      return answerJson(call, 200, answers.length === 1 ? answers[0]! : `[${answers.join(',')}]`);
+    const request = open(call, path, asRead(call.head.fields), Buffer.byteLength(pass));
+    new LocalCall(call, request, filter);
+    request.end(pass);
+  }
+
   return {
-    handle(stream, headers, target) {
-      stream.on('error', () => {});
+    handle(call, target) {
       // An MCP server is at its own URL and at no other: `/mcp/` is not `/mcp`.
       const path = served.kind === 'mcp' ? target.replace(/^\/(?=\?|$)/, '') : target;
-      if (!pathAllowed(served.allow, path)) return answerError(stream, 'not-allowed');
-      if (isSocket(headers)) return openSocket(stream, headers, path);
-      const method = headers[':method'] ?? 'GET';
-      if (filter !== null) headers = asRead(headers);
-      const request = send({
-        ...at,
-        method,
-        path: `${base}${path}` || '/',
-        headers: outbound(headers, served.url.host),
-        ...(connect === undefined ? { agent } : { createConnection: connect }),
-      });
-      if (filter === null) {
-        stream.pipe(request);
-        relay(stream, request, method, pump);
-      } else void sendFiltered(stream, request, method, filter);
+      if (!pathAllowed(served.allow, path)) answerError(call, 'not-allowed');
+      else if (isSocket(call)) openSocket(call, path);
+      else if (filter !== null) openFiltered(call, path, filter).catch(() => answerError(call, 'failed'));
+      else {
+        new LocalCall(call, open(call, path, call.head.fields, call.came ? 0 : null), null);
+        call.resume();
+      }
     },
     async [Symbol.asyncDispose]() {
       agent.destroy();
     },
   };
-}
-
-/** A body is read whole, and only what the rules let through goes on. */
-async function sendFiltered(
-  stream: ServerHttp2Stream,
-  request: ClientRequest,
-  method: string,
-  filter: ToolFilter,
-): Promise<void> {
-  relay(stream, request, method, (response, to) => void passFiltered(response, to, filter), withoutLength);
-  const text = await wholeBody(stream);
-  if (text === null) {
-    request.destroy();
-    if (!stream.destroyed) answerError(stream, 'failed');
-    return;
-  }
-  const { pass, answers } = text === '' ? { pass: '', answers: [] } : filter.down(text);
-  if (answers.length === 0 && pass !== null) {
-    request.end(pass);
-    return;
-  }
-  // Of several messages in one body (MCP 2025-03-26) none goes on when one may not.
-  request.removeAllListeners('error').on('error', () => {});
-  request.destroy();
-  if (stream.destroyed) return;
-  stream.respond({ ':status': 200, 'content-type': 'application/json' });
-  stream.end(answers.length === 1 ? answers[0] : `[${answers.join(',')}]`);
-}
-
-function relay(
-  stream: ServerHttp2Stream,
-  request: ClientRequest,
-  method: string,
-  pass: (response: IncomingMessage, stream: ServerHttp2Stream) => void,
-  headersOf: (headers: IncomingHttpHeaders) => IncomingHttpHeaders = asTheyAre,
-): void {
-  // A stream that was reset ends as well as it closes: first of all it is `aborted`, and then nothing of it may look whole.
-  stream.on('aborted', () => request.destroy());
-  stream.on('close', () => request.destroy());
-  let reached = false;
-  request.on('socket', socket => {
-    if (!socket.connecting) reached = true;
-    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => (reached = true));
-  });
-  // Whoever hears that a server cannot be reached may ask again: what got as far as a connection may have been acted upon.
-  request.on('error', () => answerError(stream, reached ? 'failed' : 'unreachable'));
-  request.on('response', response => {
-    if (stream.destroyed) return response.destroy();
-    const status = response.statusCode!;
-    const endStream = method === 'HEAD' || BODILESS.has(status);
-    const trailing = response.headers.trailer !== undefined;
-    try {
-      stream.respond(
-        { ':status': status, ...inbound(headersOf(response.headers)) },
-        { endStream, waitForTrailers: trailing },
-      );
-    } catch {
-      // A head that HTTP/2 cannot carry.
-      response.destroy();
-      return answerError(stream, 'failed');
-    }
-    if (trailing) stream.on('wantTrailers', () => stream.sendTrailers(inbound(response.trailers)));
-    if (endStream) response.resume();
-    else pass(response, stream);
-  });
-}
-
-/** Not by `pipe` alone: what broke off must not look whole. */
-function pump(response: IncomingMessage, stream: ServerHttp2Stream): void {
-  response.pipe(stream, { end: false });
-  response.on('end', () => {
-    if (response.complete) stream.end();
-    else stream.destroy(new Error('broken off'));
-  });
-  response.on('error', () => stream.destroy(new Error('broken off')));
-}
-
-const asTheyAre = (headers: IncomingHttpHeaders): IncomingHttpHeaders => headers;
-
-function outbound(headers: IncomingHttpHeaders, host: string): OutgoingHttpHeaders {
-  const out: OutgoingHttpHeaders = { host };
-  for (const name in headers)
-    if (!name.startsWith(':') && name !== 'host' && !NEVER.has(name)) out[name] = headers[name];
-  return out;
-}
-
-function inbound(headers: NodeJS.Dict<string | string[]>): OutgoingHttpHeaders {
-  const hop = String(headers['connection'] ?? '')
-    .split(',')
-    .map(name => name.trim().toLowerCase());
-  const out: OutgoingHttpHeaders = {};
-  for (const name in headers) if (!NEVER.has(name) && !hop.includes(name)) out[name] = headers[name];
-  return out;
 }

@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '@sallyport/protocol/heartbeat.ts';
+import { CODE } from '@sallyport/protocol/http2/codes.ts';
+import type { ServerStream } from '@sallyport/protocol/http2/server-stream.ts';
 import { INSTANCE_HEADER, STDIO_PATH } from '@sallyport/protocol/limits.ts';
 import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import { answerError } from './answer.ts';
@@ -17,19 +18,30 @@ export function createLocalStdio(
 ): LocalServer {
   const { clock, log } = deps;
   /** By instance; a probe is in none. */
-  const running = new Map<string, { program: Program; stream: ServerHttp2Stream }>();
+  const running = new Map<string, { program: Program; replace(): void }>();
   const all = new Set<Program>();
   const restarts = createRestarts(clock);
   const filter = filtersTools(served.allow) ? createToolFilter(served.allow) : null;
 
-  function open(stream: ServerHttp2Stream, instance: string | null): void {
+  function open(call: ServerStream, instance: string | null): void {
     const startedAt = clock.monotonic();
     let idle = Number.POSITIVE_INFINITY;
+    /** Whether the program was told to end. */
+    let over = false;
     const touch = () => {
       idle = served.isolate === 'shared' ? Number.POSITIVE_INFINITY : clock.monotonic() + served.idle;
     };
     const write = (text: string) => {
-      if (!stream.destroyed && !stream.write(`${text}\n`)) program.pause();
+      if (!call.write(Buffer.from(`${text}\n`))) program.pause();
+    };
+    const stop = () => {
+      if (over) return;
+      over = true;
+      void program.stop();
+    };
+    const breakOff = () => {
+      call.reset(CODE.INTERNAL_ERROR);
+      stop();
     };
     const program = new Program(served, deps, {
       line(text) {
@@ -40,32 +52,37 @@ export function createLocalStdio(
         all.delete(program);
         watching.abort();
         if (instance !== null && running.get(instance)?.program === program) running.delete(instance);
-        // It was told to by the end of its stream.
-        if (stream.destroyed || stream.writableEnded) return;
+        if (over) return;
         log[instance === null ? 'info' : 'warn'](`${served.name}: the program ended (${how})`);
         // A legacy program may end at the first thing that a probe says; that is no crash.
         if (instance !== null) restarts.ended(startedAt);
-        stream.destroy(new Error('the program ended'));
+        call.reset(CODE.INTERNAL_ERROR);
       },
     });
     const watching = new AbortController();
     all.add(program);
-    if (instance !== null) running.set(instance, { program, stream });
+    if (instance !== null) running.set(instance, { program, replace: breakOff });
     touch();
-    stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
+    call.respond(200, ['content-type', 'application/x-ndjson']);
 
     const lines = new LineSplitter(text => {
       touch();
       const { pass, answers } = filter === null ? { pass: text, answers: [] } : filter.down(text);
       for (const answer of answers) write(answer);
-      if (pass !== null && !program.write(pass, () => stream.resume())) stream.pause();
+      if (pass !== null && !program.write(pass, () => call.resume())) call.pause();
     });
-    stream.on('data', (chunk: Buffer) => {
-      if (!lines.push(chunk)) stream.destroy(new Error('a line is longer than 16 MiB'));
+    call.accept({
+      data(chunk) {
+        if (!lines.push(chunk)) breakOff();
+      },
+      end() {
+        call.end();
+        stop();
+      },
+      broken: stop,
+      drained: () => program.resume(),
     });
-    stream.on('drain', () => program.resume());
-    stream.on('end', () => stream.end());
-    stream.on('close', () => void program.stop());
+    call.resume();
     void stopWhenIdle();
 
     async function stopWhenIdle(): Promise<void> {
@@ -73,7 +90,8 @@ export function createLocalStdio(
         const left = idle - clock.monotonic();
         if (left <= 0) {
           log.info(`${served.name}: a program was idle and is stopped`);
-          stream.end();
+          call.end();
+          stop();
           return;
         }
         await clock.sleep(left, watching.signal).catch(() => {});
@@ -82,23 +100,23 @@ export function createLocalStdio(
     }
   }
 
-  async function start(stream: ServerHttp2Stream, instance: string | null): Promise<void> {
-    if (instance !== null) running.get(instance)?.stream.destroy(new Error('replaced'));
+  async function start(call: ServerStream, instance: string | null): Promise<void> {
+    if (instance !== null) running.get(instance)?.replace();
     await restarts.wait();
-    if (stream.destroyed) return;
+    if (call.closed) return;
     const left = instance === null ? undefined : running.get(instance);
-    left?.stream.destroy(new Error('replaced'));
-    if (all.size - (left === undefined ? 0 : 1) >= served.most) answerError(stream, 'busy');
-    else open(stream, instance);
+    left?.replace();
+    if (all.size - (left === undefined ? 0 : 1) >= served.most) answerError(call, 'busy');
+    else open(call, instance);
   }
 
   return {
-    handle(stream, headers: IncomingHttpHeaders, path) {
-      stream.on('error', () => {});
+    handle(call, path) {
+      const { method, fields } = call.head;
       const [at, query] = path.split('?', 2);
-      if (at !== STDIO_PATH || headers[':method'] !== 'POST') return answerError(stream, 'not-allowed');
-      const key = served.isolate === 'shared' ? 'shared' : String(headers[INSTANCE_HEADER] ?? 'shared');
-      void start(stream, query === 'probe=1' ? null : key.slice(0, 200));
+      if (at !== STDIO_PATH || method !== 'POST') return answerError(call, 'not-allowed');
+      const key = served.isolate === 'shared' ? 'shared' : String(fields[INSTANCE_HEADER] ?? 'shared');
+      void start(call, query === 'probe=1' ? null : key.slice(0, 200));
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...all].map(program => program.stop()));

@@ -1,34 +1,34 @@
-import {
-  constants,
-  type IncomingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
 import { type Clock, startHeartbeat } from '@sallyport/protocol/heartbeat.ts';
 import type { Hello } from '@sallyport/protocol/hello.ts';
+import { Http2Server } from '@sallyport/protocol/http2/server.ts';
+import type { ServerStream } from '@sallyport/protocol/http2/server-stream.ts';
 import {
   DEAD_AFTER,
   DOCUMENT_BYTES,
+  HEADER_BYTES,
   HELLO_PATH,
+  MAX_STREAMS,
   NOTICE_PATH,
-  SETTINGS,
+  STREAM_WINDOW,
   TUNNEL_WINDOW,
 } from '@sallyport/protocol/limits.ts';
 import { type Notice, parseNotice } from '@sallyport/protocol/notice.ts';
 import { shareWindow } from '@sallyport/protocol/share-window.ts';
 import { answerError, answerJson } from './answer.ts';
 import type { LocalServer } from './local-http.ts';
+import { wholeBody } from './whole-body.ts';
 
 /** `/{server}` and what is behind it. */
 const TARGET = /^\/([a-z0-9][a-z0-9._-]{0,62})([/?].*)?$/;
-/** Bytes that node:http2 may hold, MB. */
-const SESSION_MEMORY = 64;
-/**
- * Calls that may be cancelled at once, and in each second. nghttp2 takes more than 1,000 for an attack (CVE-2023-44487) and ends the connection; behind a gateway they
- * are many people's, and one who breaks off a lot would be the end of everybody's calls.
- */
-const RESETS = 1_000_000;
+/** What this end says of itself. */
+const ANNOUNCED = {
+  streamWindow: STREAM_WINDOW,
+  connectionWindow: TUNNEL_WINDOW,
+  maxStreams: MAX_STREAMS,
+  headerBytes: HEADER_BYTES,
+};
+const NO_CONTENT = 204;
 
 export interface Session {
   /** Resolves with why, when it is over. */
@@ -48,67 +48,73 @@ export function openSession(deps: {
 }): Session {
   const { stream, hello, servers, noticed } = deps;
   const { promise: ended, resolve } = Promise.withResolvers<string>();
-  const session = performServerHandshake(stream, {
-    settings: { ...SETTINGS, enableConnectProtocol: true },
-    maxSessionMemory: SESSION_MEMORY,
-    streamResetBurst: RESETS,
-    streamResetRate: RESETS,
+  const server = new Http2Server(ANNOUNCED, {
+    send: (bytes, done) => void stream.write(bytes, error => error == null && done()),
+    asked: answer,
+    left: () => share(--calls),
+    settled: () => settled(),
+    broken: why => end(`the connection failed (${why})`),
   });
-  session.setLocalWindowSize(TUNNEL_WINDOW);
-  const share = shareWindow(session);
   let calls = 0;
+  let settled = () => {};
+  const share = shareWindow({
+    settings: ({ initialWindowSize }) => server.setStreamWindow(initialWindowSize),
+    on: (_event, listener) => {
+      settled = listener;
+    },
+    get pendingSettingsAck() {
+      return server.unsettled;
+    },
+    get destroyed() {
+      return server.destroyed;
+    },
+  });
   const stopHeartbeat = startHeartbeat({
-    session,
+    session: server,
     stream,
     clock: deps.clock,
     dead: () => end(`nothing was heard of the gateway for ${DEAD_AFTER / 1000} s`),
   });
-  session.on('stream', answer);
-  session.on('error', error => end(`the connection failed (${error.message})`));
-  session.on('close', () => end('the connection was closed'));
+  stream.on('data', (bytes: Buffer) => server.received(bytes));
   stream.on('close', () => end('the connection was closed'));
   stream.on('error', error => end(`the connection failed (${error.message})`));
 
   function end(reason: string): void {
     stopHeartbeat();
     resolve(reason);
-    session.destroy();
+    server.destroy(reason);
     stream.destroy();
   }
 
-  function answer(call: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  function answer(call: ServerStream): void {
     share(++calls);
-    call.on('close', () => share(--calls));
-    const path = headers[':path'] ?? '/';
+    const { path } = call.head;
     const match = TARGET.exec(path);
-    const server = match === null ? undefined : servers.get(match[1]!);
-    if (path === HELLO_PATH) answerJson(call, hello);
+    const local = match === null ? undefined : servers.get(match[1]!);
+    if (path === HELLO_PATH) answerJson(call, 200, JSON.stringify(hello));
     else if (path === NOTICE_PATH) void readNotice(call);
-    else if (server === undefined) answerError(call, 'no-server');
-    else server.handle(call, headers, match![2] ?? '');
+    else if (local === undefined) answerError(call, 'no-server');
+    else
+      try {
+        local.handle(call, match![2] ?? '');
+      } catch {
+        // What no local server can be asked ends no other call.
+        answerError(call, 'failed');
+      }
   }
 
-  async function readNotice(call: ServerHttp2Stream): Promise<void> {
-    call.setEncoding('utf8');
-    let text = '';
-    try {
-      for await (const piece of call.iterator({ destroyOnReturn: false })) {
-        text += piece;
-        if (text.length > DOCUMENT_BYTES) break;
-      }
-    } catch {
-      return;
-    }
-    const notice = parseNotice(text);
+  async function readNotice(call: ServerStream): Promise<void> {
+    const text = await wholeBody(call, DOCUMENT_BYTES);
+    const notice = text === null ? null : parseNotice(text);
     if (notice !== null) noticed(notice);
-    if (!call.destroyed) call.respond({ ':status': constants.HTTP_STATUS_NO_CONTENT }, { endStream: true });
+    if (!call.closed) call.respond(NO_CONTENT, [], true);
   }
 
   return {
     ended,
     end,
     async drain() {
-      if (!session.closed) session.close();
+      server.drain();
       await ended;
     },
   };

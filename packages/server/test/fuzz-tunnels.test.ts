@@ -170,10 +170,15 @@ test('whatever frames a gateway sends, its agent goes on', async () => {
         [
           'wiki',
           {
-            handle(stream) {
-              stream.on('error', () => {});
-              stream.respond({ ':status': 200 });
-              stream.pipe(stream);
+            handle(call) {
+              call.respond(200, []);
+              call.accept({
+                data: chunk => void call.write(chunk),
+                end: () => call.end(),
+                broken() {},
+                drained() {},
+              });
+              call.resume();
             },
             async [Symbol.asyncDispose]() {},
           },

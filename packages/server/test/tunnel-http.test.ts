@@ -46,6 +46,47 @@ test('a local HTTP server is reached through the gateway, by its owner and nobod
   assert.equal(local.requests.length, 1);
 });
 
+test('what a request carries is its body to the local server, and never another request', async t => {
+  const { url, headers, local } = await house(t);
+  const hidden = 'GET /hidden HTTP/1.1\r\nhost: x\r\n\r\n';
+  for (const method of ['GET', 'DELETE', 'OPTIONS', 'POST']) {
+    const asked = request(`${url}/shown`, {
+      method,
+      headers: { ...headers, 'transfer-encoding': 'chunked' },
+    });
+    asked.end(hidden);
+    const [res] = (await once(asked, 'response')) as [IncomingMessage];
+    res.resume();
+    await once(res, 'end');
+    assert.equal(res.statusCode, 200, method);
+    assert.equal(local.requests.at(-1)!.body, hidden, method);
+  }
+  assert.deepEqual(new Set(local.requests.map(seen => seen.url)), new Set(['/shown']));
+  const none = await fetch(`${url}/none`, { method: 'POST', headers });
+  assert.equal(none.status, 200);
+  assert.equal(local.requests.at(-1)!.headers['content-length'], '0');
+});
+
+test('what a local server cannot be asked, and what it answers that is no answer, fails by itself', async t => {
+  const { url, headers, local, agent } = await house(t);
+  local.intercept = (req, res) => {
+    if (req.url !== '/switch') return false;
+    res.writeHead(101, { connection: 'Upgrade', upgrade: 'other' }).end();
+    return true;
+  };
+  const under = fetch(`${url}/pages/1`, { headers });
+  assert.equal((await fetch(`${url}/switch`, { headers })).status, 502);
+  const trailed = request(`${url}/trailed`, { method: 'POST', headers: { ...headers, trailer: 'x-sum' } });
+  trailed.write('it');
+  trailed.addTrailers({ 'x-sum': '1' });
+  trailed.end();
+  const [res] = (await once(trailed, 'response')) as [IncomingMessage];
+  res.resume();
+  assert.equal(res.statusCode, 200);
+  assert.equal((await under).status, 200);
+  assert.doesNotMatch(agent.output(), /next try/);
+});
+
 test('16 MiB go up and down byte for byte, and events come one by one', async t => {
   const { url, headers, local } = await house(t);
   const body = Buffer.alloc(16 * 1024 * 1024);

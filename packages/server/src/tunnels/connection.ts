@@ -2,6 +2,10 @@ import { AGENT_ERROR } from '@sallyport/protocol/agent-error.ts';
 import type { ByteStream } from '@sallyport/protocol/byte-stream.ts';
 import { startHeartbeat } from '@sallyport/protocol/heartbeat.ts';
 import { type Hello, HelloError, parseHello } from '@sallyport/protocol/hello.ts';
+import { Http2Client } from '@sallyport/protocol/http2/client.ts';
+import type { ClientStream, StreamTaker } from '@sallyport/protocol/http2/client-stream.ts';
+import { Http2Error } from '@sallyport/protocol/http2/codes.ts';
+import { type Fields, listSize } from '@sallyport/protocol/http2/fields.ts';
 import {
   DEAD_AFTER,
   HEADER_BYTES,
@@ -17,10 +21,6 @@ import { shareWindow } from '@sallyport/protocol/share-window.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Runtime } from '../platform/runtime.ts';
 import { askAgent } from './document.ts';
-import { Http2Client } from './http2/client.ts';
-import { Http2Error } from './http2/codes.ts';
-import type { Fields } from './http2/response-head.ts';
-import type { Http2Stream, StreamTaker } from './http2/stream.ts';
 import type { Peer } from './peer.ts';
 
 /** How long a goodbye may take to be heard, milliseconds. */
@@ -32,8 +32,6 @@ const ANNOUNCED = {
   maxStreams: MAX_STREAMS,
   headerBytes: HEADER_BYTES,
 };
-/** What a field counts besides its letters (RFC 9113 section 6.5.2). */
-const FIELD = 32;
 
 /** Something under way in a tunnel, which ends with it. */
 export interface Passenger extends StreamTaker {
@@ -57,7 +55,7 @@ export class Connection implements Peer {
   readonly #stopHeartbeat: () => void;
   readonly #share: (calls: number) => void;
   /** The calls under way, each of which knows its place (decisions/0018) … */
-  readonly #streams: Http2Stream[] = [];
+  readonly #streams: ClientStream[] = [];
   /** … and whose they are, at the same places. */
   readonly #passengers: Passenger[] = [];
   readonly #ended = Promise.withResolvers<string>();
@@ -143,7 +141,7 @@ export class Connection implements Peer {
    * @param headers names, in lower case, and values in turn; the method is the first
    * @throws AppError `headers_too_large`; Http2Error for headers that cannot be sent, or where nothing more is taken
    */
-  request(headers: readonly string[], passenger: Passenger, endStream: boolean): Http2Stream {
+  request(headers: readonly string[], passenger: Passenger, endStream: boolean): ClientStream {
     if (listSize(headers) > Math.min(HEADER_BYTES, this.#client.mostHeaderBytes))
       throw new AppError(
         'headers_too_large',
@@ -159,7 +157,7 @@ export class Connection implements Peer {
     return stream;
   }
 
-  #left(stream: Http2Stream): void {
+  #left(stream: ClientStream): void {
     if (stream.place < 0) return;
     const last = this.#streams.pop()!;
     const passenger = this.#passengers.pop()!;
@@ -246,13 +244,6 @@ export const headersFor = (method: string, path: string, ...more: string[]): str
   'tunnel',
   ...more,
 ];
-
-/** As the other end counts them (RFC 9113 section 6.5.2). */
-function listSize(headers: readonly string[]): number {
-  let size = headers.length * (FIELD / 2);
-  for (const text of headers) size += text.length;
-  return size;
-}
 
 /** What an agent says of its own in an answer; null for an answer of the local server. */
 export const agentErrorOf = (headers: Fields): string | null => {

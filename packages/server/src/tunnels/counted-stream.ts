@@ -1,20 +1,20 @@
 import { Duplex } from 'node:stream';
-import { CODE } from './http2/codes.ts';
-import type { Http2Stream } from './http2/stream.ts';
+import type { ClientStream } from '@sallyport/protocol/http2/client-stream.ts';
+import { CODE } from '@sallyport/protocol/http2/codes.ts';
 import type { Tally } from './tally.ts';
 
 type Done = (error?: Error | null) => void;
 
 /** The bytes of one WebSocket in a tunnel, counted on their way; what is slow at either end is slow at the other. */
 export class CountedStream extends Duplex {
-  readonly #stream: Http2Stream;
+  readonly #stream: ClientStream;
   readonly #tally: Tally;
   readonly #over: () => void;
   /** A write that waits for the other end. */
   #done: Done | null = null;
 
   /** @param stream paused: what comes waits for its first reader */
-  constructor(stream: Http2Stream, tally: Tally) {
+  constructor(stream: ClientStream, tally: Tally) {
     super({ allowHalfOpen: false });
     this.#stream = stream;
     this.#tally = tally;

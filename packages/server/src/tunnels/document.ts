@@ -1,7 +1,7 @@
+import type { Http2Client } from '@sallyport/protocol/http2/client.ts';
+import type { ClientStream, StreamTaker } from '@sallyport/protocol/http2/client-stream.ts';
+import { CODE, Http2Error } from '@sallyport/protocol/http2/codes.ts';
 import { DOCUMENT_BYTES } from '@sallyport/protocol/limits.ts';
-import type { Http2Client } from './http2/client.ts';
-import { CODE, Http2Error } from './http2/codes.ts';
-import type { Http2Stream, StreamTaker } from './http2/stream.ts';
 
 export interface AnsweredDocument {
   readonly status: number;
@@ -23,7 +23,7 @@ export function askAgent(
   const pieces: Buffer[] = [];
   let status = 0;
   let length = 0;
-  let stream: Http2Stream;
+  let stream: ClientStream;
 
   const taker: StreamTaker = {
     head(given) {

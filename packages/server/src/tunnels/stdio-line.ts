@@ -1,18 +1,18 @@
+import type { ClientStream } from '@sallyport/protocol/http2/client-stream.ts';
+import { CODE } from '@sallyport/protocol/http2/codes.ts';
+import type { Fields } from '@sallyport/protocol/http2/fields.ts';
 import { INSTANCE_HEADER, LINE_BYTES, STDIO_PATH } from '@sallyport/protocol/limits.ts';
 import { LineSplitter } from '@sallyport/protocol/lines.ts';
 import { AppError } from '../platform/errors.ts';
 import type { LineWanted, MessageLineEvents, PlainLine } from '../terms/message-line.ts';
 import { agentFailure, tunnelLost, unread } from './agent-failure.ts';
 import { agentErrorOf, type Connection, headersFor, type Passenger } from './connection.ts';
-import { CODE } from './http2/codes.ts';
-import type { Fields } from './http2/response-head.ts';
-import type { Http2Stream } from './http2/stream.ts';
 
 /** The input and output of a program that an agent runs, as lines on one stream; the stream is the program's life. */
 export class StdioLine implements PlainLine, Passenger {
   readonly #tunnel: string;
   readonly #events: MessageLineEvents;
-  readonly #stream: Http2Stream | null;
+  readonly #stream: ClientStream | null;
   readonly #lines = new LineSplitter(text => this.#message(text));
   #over = false;
 
@@ -65,7 +65,7 @@ export class StdioLine implements PlainLine, Passenger {
   #open(
     { connection, server }: { connection: Connection; server: string },
     wanted: LineWanted,
-  ): Http2Stream | null {
+  ): ClientStream | null {
     const path = `/${server}${STDIO_PATH}${wanted.probe === true ? '?probe=1' : ''}`;
     const more = ['content-type', 'application/x-ndjson', INSTANCE_HEADER, wanted.instance];
     try {

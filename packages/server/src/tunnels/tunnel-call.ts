@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
+import type { ClientStream } from '@sallyport/protocol/http2/client-stream.ts';
+import { CODE, type Http2Error } from '@sallyport/protocol/http2/codes.ts';
+import type { Fields } from '@sallyport/protocol/http2/fields.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Flow, OutboundRequest, ResponseReceiver } from '../terms/transport.ts';
 import { agentFailure, tunnelLost } from './agent-failure.ts';
 import { agentErrorOf, type Connection, headersFor, type Passenger } from './connection.ts';
-import { CODE, type Http2Error } from './http2/codes.ts';
-import type { Fields } from './http2/response-head.ts';
-import type { Http2Stream } from './http2/stream.ts';
 import type { Tally } from './tally.ts';
 
 /** A reader that takes nothing while it is looked at so often, twice a minute, is cut off. */
@@ -17,7 +17,7 @@ export class TunnelCall implements Passenger, Flow {
   readonly #tunnel: string;
   readonly #tally: Tally;
   readonly #request: OutboundRequest;
-  #stream: Http2Stream | null = null;
+  #stream: ClientStream | null = null;
   #timer: NodeJS.Timeout | null = null;
   #body: Readable | null = null;
   #over = false;

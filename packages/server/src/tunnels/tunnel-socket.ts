@@ -1,11 +1,11 @@
+import type { ClientStream } from '@sallyport/protocol/http2/client-stream.ts';
+import { CODE, type Http2Error } from '@sallyport/protocol/http2/codes.ts';
+import type { Fields } from '@sallyport/protocol/http2/fields.ts';
 import { AppError } from '../platform/errors.ts';
 import { HandshakeRefused, type OpenedSocket } from '../terms/socket-way.ts';
 import { agentFailure } from './agent-failure.ts';
 import { agentErrorOf, type Connection, headersFor, type Passenger } from './connection.ts';
 import { CountedStream } from './counted-stream.ts';
-import { CODE, type Http2Error } from './http2/codes.ts';
-import type { Fields } from './http2/response-head.ts';
-import type { Http2Stream } from './http2/stream.ts';
 import type { Tally } from './tally.ts';
 
 /** Until the handshake is answered, milliseconds. */
@@ -48,7 +48,7 @@ class Opening implements Passenger {
   readonly #tunnel: string;
   readonly #tally: Tally;
   readonly #answer = Promise.withResolvers<OpenedSocket>();
-  #stream: Http2Stream | null = null;
+  #stream: ClientStream | null = null;
   /** Null until its handshake is answered. */
   #bytes: CountedStream | null = null;
 

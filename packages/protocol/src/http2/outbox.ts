@@ -2,15 +2,17 @@ import { CODE, FLAG, FRAME_BYTES, FRAME_HEAD, Http2Error, TYPE } from './codes.t
 import type { HpackEncoder } from './hpack-encoder.ts';
 import type { Http2Stream } from './stream.ts';
 
-/** RFC 9113 section 3.4. */
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+/** What a client says first (RFC 9113 section 3.4). */
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** What goes out at once, bytes, unless one head alone is more: so small frames get in between (performance.md). */
 export const BATCH = 64 * 1024;
 /** Answers that may wait for a peer that asks and does not read. */
 const MOST_ANSWERS = 2_000;
 /** Bytes of orders that go out at once. */
 const ORDERS = 48 * 1024;
-/** A head of 64 KiB by HTTP/2's own count is no longer than that, and the frames around it. */
+/** A head may be so long by HTTP/2's own count (section 6.5.2), bytes … */
+export const MOST_HEAD = 64 * 1024;
+/** … which is no longer than this, with the frames around it. */
 const HEAD_ROOM = 72 * 1024;
 
 /** Where all connections put together what they send next: the heads and the pieces of one turn leave as one. */
@@ -20,8 +22,18 @@ const block = Buffer.allocUnsafeSlow(HEAD_ROOM);
 /** Writes the frames of one connection (RFC 9113 section 6). */
 export class Outbox {
   /** Small frames without a stream of their own to wait for. */
-  #orders: Buffer[] = [PREFACE];
+  #orders: Buffer[];
   #length = 0;
+
+  /** @param first what is said before any frame */
+  constructor(first: Buffer | null) {
+    this.#orders = first === null ? [] : [first];
+  }
+
+  /** Whether so much is to be said already that nothing should come that wants an answer. */
+  get crowded(): boolean {
+    return this.#orders.length >= MOST_ANSWERS;
+  }
 
   /** Before everything else. */
   order(type: number, flags: number, stream: number, payload: Uint8Array): void {
@@ -33,8 +45,7 @@ export class Outbox {
 
   /** An order that the peer asked for. @throws Http2Error ENHANCE_YOUR_CALM when too many wait */
   answer(type: number, payload: Uint8Array): void {
-    if (this.#orders.length >= MOST_ANSWERS)
-      throw new Http2Error(CODE.ENHANCE_YOUR_CALM, 'it asks for more answers than it reads');
+    if (this.crowded) throw new Http2Error(CODE.ENHANCE_YOUR_CALM, 'it asks for more answers than it reads');
     this.order(type, FLAG.ACK, 0, payload);
   }
 
@@ -43,6 +54,16 @@ export class Outbox {
     const payload = Buffer.allocUnsafe(values.length * 4);
     for (const [at, value] of values.entries()) payload.writeUInt32BE(value, at * 4);
     this.order(type, 0, stream, payload);
+  }
+
+  /** @param values names and values (section 6.5.1) */
+  settings(values: readonly (readonly [name: number, value: number])[]): void {
+    const payload = Buffer.allocUnsafe(values.length * 6);
+    for (const [at, [name, value]] of values.entries()) {
+      payload.writeUInt16BE(name, at * 6);
+      payload.writeUInt32BE(value, at * 6 + 2);
+    }
+    this.order(TYPE.SETTINGS, 0, 0, payload);
   }
 
   /** Begins what goes out next, with the orders. */
@@ -55,11 +76,14 @@ export class Outbox {
     if (sent > 0) this.#orders = orders.slice(sent);
   }
 
-  /** Why the connection ends (section 6.8), behind what is said already. */
-  goaway(code: number): void {
+  /**
+   * Why the connection ends (section 6.8), behind what is said already.
+   * @param last the highest stream of the other end's that was taken
+   */
+  goaway(last: number, code: number): void {
     this.begin();
     frameHead(page, this.#length, 8, TYPE.GOAWAY, 0, 0);
-    page.writeUInt32BE(0, this.#length + FRAME_HEAD);
+    page.writeUInt32BE(last, this.#length + FRAME_HEAD);
     page.writeUInt32BE(code, this.#length + FRAME_HEAD + 4);
     this.#length += FRAME_HEAD + 8;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, peer } from '../../../test/fixtures/http2-peer.ts';
-import { fc } from '../../../test/fixtures/made-up.ts';
+import { ask, peer } from '../../../server/test/fixtures/http2-peer.ts';
+import { fc } from '../../../server/test/fixtures/made-up.ts';
 import { Http2Error } from './codes.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';

@@ -1,27 +1,26 @@
 import { CODE, FLAG, Http2Error, protocolError } from './codes.ts';
-import { HpackDecoder } from './hpack-decoder.ts';
-import { ResponseHead } from './response-head.ts';
+import { type FieldSink, HpackDecoder } from './hpack-decoder.ts';
 
 /** CONTINUATION frames of one head: each of them full, they are twice as much as a head may be. */
 const MOST_CONTINUATIONS = 8;
 
 /** A head that came, of whichever stream. */
-export interface HeadCame {
+export interface HeadCame<Head> {
   readonly stream: number;
   readonly endStream: boolean;
-  readonly head: ResponseHead;
+  readonly head: Head;
 }
 
 /** Puts together the frames of a head, and reads them (RFC 9113 sections 4.3, 6.2 and 6.10). */
-export class HeadReader {
+export class HeadReader<Head extends FieldSink> {
   readonly #decoder = new HpackDecoder();
-  readonly #most: number;
+  readonly #make: () => Head;
   /** A head of which frames are still to come. */
   #begun: { stream: number; endStream: boolean; pieces: Buffer[]; frames: number } | null = null;
 
-  /** @param most bytes of one head's fields, by HTTP/2's count (section 6.5.2) */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param make what collects the fields of one */
+  constructor(make: () => Head) {
+    this.#make = make;
   }
 
   /** Whether the next frame has to be a CONTINUATION. */
@@ -30,7 +29,7 @@ export class HeadReader {
   }
 
   /** @returns null where more of it is to come @throws Http2Error */
-  headers(flags: number, stream: number, payload: Buffer): HeadCame | null {
+  headers(flags: number, stream: number, payload: Buffer): HeadCame<Head> | null {
     let from = 0;
     let to = payload.length;
     if ((flags & FLAG.PADDED) !== 0) {
@@ -47,7 +46,7 @@ export class HeadReader {
   }
 
   /** The same. */
-  continuation(flags: number, stream: number, payload: Buffer): HeadCame | null {
+  continuation(flags: number, stream: number, payload: Buffer): HeadCame<Head> | null {
     const begun = this.#begun!;
     if (begun.stream !== stream) throw protocolError('a frame came out of turn');
     if (++begun.frames > MOST_CONTINUATIONS)
@@ -59,8 +58,8 @@ export class HeadReader {
   }
 
   /** Also of a stream that is over: what comes later may refer to it. */
-  #read(stream: number, endStream: boolean, block: Buffer): HeadCame {
-    const head = new ResponseHead(this.#most);
+  #read(stream: number, endStream: boolean, block: Buffer): HeadCame<Head> {
+    const head = this.#make();
     this.#decoder.read(block, head);
     return { stream, endStream, head };
   }

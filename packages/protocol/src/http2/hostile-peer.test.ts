@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { frameOf, hpack } from '../../../test/fixtures/hostile-agent.ts';
-import { ask, clientTo, peer, WINDOWS } from '../../../test/fixtures/http2-peer.ts';
-import { fc } from '../../../test/fixtures/made-up.ts';
-import { held } from '../../../test/fixtures/memory.ts';
+import { frameOf, hpack } from '../../../server/test/fixtures/hostile-agent.ts';
+import { ask, clientTo, peer, WINDOWS } from '../../../server/test/fixtures/http2-peer.ts';
+import { fc } from '../../../server/test/fixtures/made-up.ts';
+import { held } from '../../../server/test/fixtures/memory.ts';
+import type { ClientStream } from './client-stream.ts';
 import { CODE, FLAG, type Http2Error, TYPE } from './codes.ts';
-import type { Http2Stream } from './stream.ts';
 
 const MB = 2 ** 20;
 const HELLO = frameOf(TYPE.SETTINGS, 0, 0, []);
@@ -24,7 +24,7 @@ async function stand({ stalled = false } = {}) {
     sent.push(Buffer.from(bytes));
     if (!stalled) setImmediate(done);
   });
-  const streams: Http2Stream[] = [];
+  const streams: ClientStream[] = [];
   const calls = [1, 3].map(() => {
     const call = ask(ours.client, { path: '/', began: stream => void streams.push(stream) });
     return call.then(

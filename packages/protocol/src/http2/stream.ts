@@ -1,25 +1,20 @@
 import { CODE, FRAME_BYTES, Http2Error, WIDEST_WINDOW } from './codes.ts';
-import type { Fields, ResponseHead } from './response-head.ts';
+import { type Fields, NO_FIELDS } from './fields.ts';
 import { Unread } from './unread.ts';
 
 /** Bytes of a body that may wait for the other end before whoever writes it is asked to wait, too … */
 const MANY = 64 * 1024;
 /** … and when they are few again. */
 const FEW = 16 * 1024;
-/** Hints before an answer (RFC 9110 section 15.2). */
-const MOST_HINTS = 100;
-
 /**
- * Takes the answer to one request: any number of data behind its head, then `end` or, at any time, `broken`, once. It is told nothing once it
- * has reset its stream.
+ * Takes what comes on one stream: any number of data, then `end` or, at any time, `broken`, once. It is told nothing once it has reset its stream.
  */
-export interface StreamTaker {
-  head(status: number, fields: Fields): void;
+export interface BodyTaker {
   /** What it holds of is its own. */
   data(chunk: Buffer): void;
   end(trailers: Fields): void;
   broken(error: Http2Error): void;
-  /** Few of the body's bytes wait, after `write` said that there were many. */
+  /** Few of the bytes that it wrote wait, after `write` said that there were many. */
   drained(): void;
 }
 
@@ -40,16 +35,18 @@ export interface StreamHost {
 }
 
 /**
- * A request and its answer (RFC 9113 section 5), both directions in one place, since they end together. Who asks writes, pauses, resumes, and may
+ * A request and its answer (RFC 9113 section 5), both directions in one place, since they end together. Either end writes, pauses, resumes, and may
  * reset it at any time; without a Node stream around it, which costs more than everything else here.
  */
-export class Http2Stream {
-  readonly #host: StreamHost;
-  readonly #taker: StreamTaker;
-  /** Zero until its head is sent. */
+export abstract class Http2Stream {
+  protected readonly host: StreamHost;
+  protected taker: BodyTaker;
+  /** Zero until it has one. */
   id = 0;
-  /** What its head will be; null once it is sent. */
-  headers: readonly string[] | null;
+  /** What its head will be, names and values in turn; null once it is sent, or where none is written yet. */
+  headers: readonly string[] | null = null;
+  /** What is to follow the body; null: nothing. */
+  trailing: readonly string[] | null = null;
   /** What may be sent (section 6.9). */
   sendWindow = 0;
   /** What may come. */
@@ -60,6 +57,8 @@ export class Http2Stream {
   consumed = 0;
   /** Its place in a list of its owner's; below zero: in none. */
   place = -1;
+  /** Another one at its place in its connection's table. */
+  beside: Http2Stream | null = null;
   #pieces: Buffer[] = [];
   #waiting = 0;
   /** Somebody waits to be told that few bytes wait. */
@@ -68,8 +67,10 @@ export class Http2Stream {
   #ended = false;
   /** All of it was sent. */
   #sent = false;
-  /** All of the answer came. */
+  /** All of the other end's came … */
   #came = false;
+  /** … and was handed on. */
+  #finished = false;
   /** Its taker is told nothing any more. */
   #told = false;
   /** It is no longer of its connection. */
@@ -78,31 +79,35 @@ export class Http2Stream {
   #left = false;
   #paused = false;
   #unread: Unread | null = null;
-  #answered = false;
-  /** What answers a HEAD has a length and no body (RFC 9110 section 9.3.2). */
-  readonly #bodiless: boolean;
-  #hints = 0;
-  /** Of the body, still to come; NaN: nobody knows. */
+  /** Of what comes, still to come; NaN: nobody knows. */
   #due = Number.NaN;
-  #trailers: Fields = NO_TRAILERS;
+  #trailers: Fields = NO_FIELDS;
 
-  /** @param headers names and values in turn; the method is the first */
-  constructor(host: StreamHost, taker: StreamTaker, headers: readonly string[], endStream: boolean) {
-    this.#host = host;
-    this.#taker = taker;
-    this.headers = headers;
-    this.#ended = endStream;
-    this.#bodiless = headers[1] === 'HEAD';
+  constructor(host: StreamHost, taker: BodyTaker) {
+    this.host = host;
+    this.taker = taker;
   }
+
+  /** Whether its taker hears nothing any more, where all of the other end's has come: else it is told how the stream ends. */
+  protected abstract readonly overAtEnd: boolean;
+  /** Whether data may come at all. */
+  protected abstract readonly takesData: boolean;
+  /** RST_STREAM. */
+  abstract resetCame(code: number): void;
 
   /** Bytes of the body that are written and not sent. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Whether all of the request was sent. */
+  /** Whether all of this end's was sent. */
   get sent(): boolean {
     return this.#sent;
+  }
+
+  /** Whether nothing can be sent any more: it is whole, or broken. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Whether nothing of it is under way any more. */
@@ -115,7 +120,7 @@ export class Http2Stream {
     if (this.#ended || this.#closed || chunk.length === 0) return true;
     this.#pieces.push(chunk);
     this.#waiting += chunk.length;
-    this.#host.ready(this);
+    this.host.ready(this);
     if (this.#waiting <= MANY) return true;
     this.#full = true;
     return false;
@@ -126,7 +131,7 @@ export class Http2Stream {
     if (chunk !== undefined) this.write(chunk);
     if (this.#ended) return;
     this.#ended = true;
-    if (!this.#closed) this.#host.ready(this);
+    if (!this.#closed) this.host.ready(this);
   }
 
   pause(): void {
@@ -154,7 +159,7 @@ export class Http2Stream {
   reset(code: number): void {
     this.#told = true;
     this.#unread = null;
-    this.#close(code);
+    this.close(code);
   }
 
   /** It cannot go on. @param tell whether the other end is told of it */
@@ -162,12 +167,13 @@ export class Http2Stream {
     const told = this.#told;
     this.#told = true;
     this.#unread = null;
-    this.#close(tell ? error.code : null);
-    if (!told) this.#taker.broken(error);
+    this.close(tell ? error.code : null);
+    if (!told) this.taker.broken(error);
   }
 
   /** Whether there is something that its own window lets be sent. */
   get sendable(): boolean {
+    if (this.headers !== null) return this.id !== 0;
     return this.#waiting > 0 ? this.sendWindow > 0 : this.#ended && !this.#sent;
   }
 
@@ -190,27 +196,37 @@ export class Http2Stream {
     }
     this.#waiting -= length;
     this.sendWindow -= length;
-    if (this.#ended && this.#waiting === 0) this.#sent = true;
+    if (this.#ended && this.#waiting === 0 && this.trailing === null) this.#sent = true;
     return length;
   }
 
   /** After a piece, or the end, was sent. */
   afterTake(): void {
     if (this.#sent) {
-      if (this.#came) this.#close(null);
+      if (this.#came) this.close(null);
     } else if (this.#full && this.#waiting <= FEW) {
       this.#full = false;
-      this.#taker.drained();
+      this.taker.drained();
     }
   }
 
-  /** Its head is about to be sent. @returns whether that is all there is */
-  open(sendWindow: number, window: number): boolean {
+  /** It has its number. */
+  opened(sendWindow: number, window: number): void {
     this.sendWindow = sendWindow;
     this.window = window;
+  }
+
+  /** Its head is about to be sent. @returns whether that is all there is */
+  headSent(): boolean {
     this.headers = null;
-    this.#sent = this.#ended && this.#waiting === 0;
+    this.#sent = this.#ended && this.#waiting === 0 && this.trailing === null;
     return this.#sent;
+  }
+
+  /** What follows the body is about to be sent. */
+  trailersSent(): void {
+    this.trailing = null;
+    this.#sent = true;
   }
 
   /** @throws Http2Error FLOW_CONTROL_ERROR (section 6.9.1) */
@@ -220,41 +236,17 @@ export class Http2Stream {
       throw new Http2Error(CODE.FLOW_CONTROL_ERROR, 'a window came that is wider than any may be');
   }
 
-  /** A block of fields came for it (section 8.1). */
-  headCame(head: ResponseHead, endStream: boolean): void {
-    if (this.#came) this.#violated(CODE.STREAM_CLOSED, 'more came behind the end of an answer');
-    else if (head.wrong !== null) this.#violated(CODE.PROTOCOL_ERROR, `it has ${head.wrong}`);
-    else if (this.#answered) this.#trailersCame(head, endStream);
-    else if (head.status < 200) this.#hintCame(head, endStream);
-    else this.#answerCame(head, endStream);
+  /** How long the body is that comes. */
+  protected expect(length: number): void {
+    this.#due = length;
   }
 
-  #hintCame({ status }: ResponseHead, endStream: boolean): void {
-    // Section 8.6: there is no 101 in HTTP/2.
-    if (status < 100 || status === 101 || endStream)
-      this.#violated(CODE.PROTOCOL_ERROR, 'it has no status of an answer');
-    else if (++this.#hints > MOST_HINTS)
-      this.#violated(CODE.ENHANCE_YOUR_CALM, 'it has more hints before it than anybody needs');
+  /** Whether all of the other end's has come. */
+  get came(): boolean {
+    return this.#came;
   }
 
-  #answerCame({ status, fields, length }: ResponseHead, endStream: boolean): void {
-    this.#answered = true;
-    if (this.#bodiless || status === 204 || status === 304) this.#due = 0;
-    else if (length >= 0) this.#due = length;
-    // RFC 9110 section 8.6.
-    if (status === 204 && length > 0) {
-      this.#violated(CODE.PROTOCOL_ERROR, 'it has a length where there is no body');
-      return;
-    }
-    this.#taker.head(status, fields);
-    if (endStream) this.endCame();
-  }
-
-  #trailersCame({ status, fields }: ResponseHead, endStream: boolean): void {
-    if (status !== 0 || !endStream) {
-      this.#violated(CODE.PROTOCOL_ERROR, 'it has a second head');
-      return;
-    }
+  protected trailersCame(fields: Fields): void {
     this.#trailers = fields;
     this.endCame();
   }
@@ -262,16 +254,16 @@ export class Http2Stream {
   /** @param length of the whole frame (section 6.9.1) @returns false when it may not come: then the stream is broken */
   dataBegins(length: number): boolean {
     this.window -= length;
-    if (this.#came) this.#violated(CODE.STREAM_CLOSED, 'more came behind the end of an answer');
-    else if (!this.#answered && !this.#told) this.#violated(CODE.PROTOCOL_ERROR, 'data came before its head');
-    else if (this.window < 0) this.#violated(CODE.FLOW_CONTROL_ERROR, 'it passes over its window');
+    if (this.#came) this.violated(CODE.STREAM_CLOSED, 'more came behind its end');
+    else if (!this.takesData && !this.#told) this.violated(CODE.PROTOCOL_ERROR, 'data came before its head');
+    else if (this.window < 0) this.violated(CODE.FLOW_CONTROL_ERROR, 'it passes over its window');
     return !this.#closed;
   }
 
   dataCame(piece: Buffer): void {
     if (this.#told) return;
     this.#due -= piece.length;
-    if (this.#due < 0) this.#violated(CODE.PROTOCOL_ERROR, 'its body is longer than its length');
+    if (this.#due < 0) this.violated(CODE.PROTOCOL_ERROR, 'its body is longer than its length');
     else if (this.#paused || this.#unread?.empty === false) (this.#unread ??= new Unread()).put(piece);
     else this.#deliver(piece);
   }
@@ -280,45 +272,44 @@ export class Http2Stream {
   endCame(): void {
     if (this.#told || this.#came) return;
     if (this.#due > 0) {
-      this.#violated(CODE.PROTOCOL_ERROR, 'its body is shorter than its length');
+      this.violated(CODE.PROTOCOL_ERROR, 'its body is shorter than its length');
       return;
     }
     this.#came = true;
-    if (this.#sent) this.#close(null);
+    if (this.#sent) this.close(null);
     if (!this.#paused && this.#unread?.empty !== false) this.#finish();
-  }
-
-  /** RST_STREAM. What came whole before is whole, and need not be asked for any further (section 8.1). */
-  resetCame(code: number): void {
-    if (this.#came) this.#close(null);
-    else this.break(new Http2Error(code, 'it was reset'), false);
   }
 
   /** So much was read, or was nothing to read. */
   give(bytes: number): void {
     if (this.#came || this.#closed) return;
     this.consumed += bytes;
-    if (this.consumed >= this.#host.topUpAfter) this.#host.topUp(this);
+    if (this.consumed >= this.host.topUpAfter) this.host.topUp(this);
   }
 
   #deliver(piece: Buffer): void {
-    this.#taker.data(piece);
+    this.taker.data(piece);
     this.give(piece.length);
   }
 
   #finish(): void {
-    if (this.#told) return;
-    this.#told = true;
-    this.#taker.end(this.#trailers);
+    if (this.#told || this.#finished) return;
+    this.#finished = true;
+    this.#told = this.overAtEnd;
+    this.taker.end(this.#trailers);
     this.#leave();
   }
 
-  #violated(code: number, how: string): void {
+  protected brokenBy(code: number): void {
+    this.break(new Http2Error(code, 'it was reset'), false);
+  }
+
+  protected violated(code: number, how: string): void {
     this.break(new Http2Error(code, how), true);
   }
 
   /** @param code what the other end is told; null: nothing */
-  #close(code: number | null): void {
+  protected close(code: number | null): void {
     if (this.#closed) {
       this.#leave();
       return;
@@ -326,16 +317,14 @@ export class Http2Stream {
     this.#closed = true;
     this.#pieces = [];
     this.#waiting = 0;
-    if (code !== null && this.id !== 0) this.#host.sendReset(this, code);
-    this.#host.closed(this);
+    if (code !== null && this.id !== 0) this.host.sendReset(this, code);
+    this.host.closed(this);
     this.#leave();
   }
 
   #leave(): void {
-    if (this.#left || !this.#closed || !this.#told) return;
+    if (this.#left || !this.#closed || !(this.#told || this.#finished)) return;
     this.#left = true;
-    this.#host.left(this);
+    this.host.left(this);
   }
 }
-
-const NO_TRAILERS: Fields = Object.freeze(Object.create(null) as Fields);

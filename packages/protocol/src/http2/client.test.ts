@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:http2';
 import { test } from 'node:test';
-import { type Answer, ask, headOf, peer } from '../../../test/fixtures/http2-peer.ts';
+import { type Answer, ask, headOf, peer } from '../../../server/test/fixtures/http2-peer.ts';
+import type { ClientStream } from './client-stream.ts';
 import { CODE, type Http2Error } from './codes.ts';
-import type { Http2Stream } from './stream.ts';
 
 const turn = () => new Promise(resolve => setImmediate(resolve));
 const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -95,7 +95,7 @@ test('what the peer resets is broken off, what is reset here the peer hears of, 
     ask(client, { path: '/broken' }),
     (error: Http2Error) => error.code === CODE.INTERNAL_ERROR,
   );
-  let mine: Http2Stream;
+  let mine: ClientStream;
   void ask(client, {
     path: '/cancel',
     began: stream => {
@@ -121,7 +121,7 @@ test('a reader who pauses holds up its own stream at its window, and no other; t
     };
     more(0);
   });
-  let mine: Http2Stream | null = null;
+  let mine: ClientStream | null = null;
   const flood = ask(client, {
     path: '/flood',
     began: stream => {
