@@ -65,7 +65,7 @@ function changedAfter(time, place) {
   const stat = statSync(place, { throwIfNoEntry: false });
   if (stat?.isDirectory() !== true) return stat !== undefined && stat.mtimeMs > time;
   return readdirSync(place, { recursive: true })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
     .some(name => statSync(new URL(name, place)).mtimeMs > time);
 }
 

@@ -1,9 +1,10 @@
 import { ClientStream, type StreamTaker } from './client-stream.ts';
 import { CODE, Http2Error, protocolError, SETTING } from './codes.ts';
-import { Http2Connection, type Owner, type Settings } from './connection.ts';
+import { Http2Connection } from './connection.ts';
 import { checkHead } from './fields.ts';
 import type { HeadCame } from './head-reader.ts';
 import { PREFACE } from './outbox.ts';
+import type { Owner, Settings } from './owner.ts';
 import { ResponseHead } from './response-head.ts';
 
 /** The highest number that a stream may have is 2³¹ − 1 (RFC 9113 section 5.1.1). */

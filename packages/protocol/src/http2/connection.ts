@@ -13,39 +13,20 @@ import { type HeadCame, HeadReader } from './head-reader.ts';
 import type { FieldSink } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { MOST_HEAD, Outbox } from './outbox.ts';
+import type { Owner, Settings } from './owner.ts';
 import type { Http2Stream, StreamHost } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 import { StreamWindow } from './stream-window.ts';
 
 /** Frames of data without data in a row. */
 const MOST_EMPTY = 10_000;
+/** Changes of all streams' windows in one read: each is work for every stream. */
+const MOST_CHANGES = 100;
 /** So many streams with something to say are not kept until the turn is over: the other end can begin with them (decisions/0024). */
 const MANY = 8;
 /** A head that is no longer is sent whatever the peer says, which is only advice (section 6.5.2): so every request has an answer. */
 const LEAST_HEAD = 1_024;
 const NOTHING = Buffer.alloc(0);
-
-/** What an end says of itself. */
-export interface Settings {
-  /** Of each stream; it may be changed later. */
-  readonly streamWindow: number;
-  readonly connectionWindow: number;
-  readonly maxStreams: number;
-  /** Of one head's, by HTTP/2's count (section 6.5.2). */
-  readonly headerBytes: number;
-}
-
-/** What an end tells its owner. */
-export interface Owner<Stream extends Http2Stream> {
-  /** Puts bytes on their way. @param done they are with the system: more may follow */
-  send(bytes: Buffer, done: () => void): void;
-  /** It can be used no more. @param why for people */
-  broken(why: string): void;
-  /** The other end has confirmed the last settings. */
-  settled(): void;
-  /** A stream is over, and was read to its end. */
-  left(stream: Stream): void;
-}
 
 /**
  * What both ends of HTTP/2 (RFC 9113) have in common, of one connection, whatever carries it; of the other end it takes nothing on trust (section
@@ -84,6 +65,7 @@ export abstract class Http2Connection<Stream extends Http2Stream, Head extends F
   /** Whose data come; null: nobody's. */
   #taking: Stream | null = null;
   #empty = 0;
+  #changes = 0;
 
   /**
    * @param first what is said before any frame
@@ -166,6 +148,7 @@ export abstract class Http2Connection<Stream extends Http2Stream, Head extends F
 
   received(bytes: Buffer): void {
     if (this.#over) return;
+    this.#changes = 0;
     try {
       this.#reader.push(bytes);
     } catch (thrown) {
@@ -449,6 +432,8 @@ export abstract class Http2Connection<Stream extends Http2Stream, Head extends F
     const by = window - this.#peerWindow;
     this.#peerWindow = window;
     if (by === 0) return;
+    if (++this.#changes > MOST_CHANGES)
+      throw new Http2Error(CODE.ENHANCE_YOUR_CALM, 'windows that change without end came');
     for (const stream of this.streams.all()) {
       stream.widen(by);
       if (stream.sendable) this.ready(stream);

@@ -85,6 +85,11 @@ test('what no client may send ends the connection, with the error that it is', (
     ['the same of one that is refused', COMPRESSION_ERROR, [frameOf(TYPE.HEADERS, 4, 5, [0xbe])]],
     ['a table that is too large', COMPRESSION_ERROR, [frameOf(TYPE.HEADERS, 4, 5, [0x3f, 0xff, 0xff, 0x7f])]],
     ['pings without end', ENHANCE_YOUR_CALM, [many(3_000, PING)]],
+    [
+      'windows that change without end',
+      ENHANCE_YOUR_CALM,
+      [many(60, Buffer.concat([setting(4, 1), setting(4, 2)]))],
+    ],
     ['settings without end', ENHANCE_YOUR_CALM, [many(3_000, setting(3, 100))]],
     ['continuations without end', ENHANCE_YOUR_CALM, [begun, many(20, frameOf(TYPE.CONTINUATION, 0, 5, []))]],
     [

@@ -131,6 +131,11 @@ test('what no server may send ends the connection, with the error that it is', a
       Buffer.concat([frameOf(TYPE.RST_STREAM, 0, 1, number(8)), frameOf(TYPE.HEADERS, 4, 1, [0x80])]),
     ],
     ['pings without end', ENHANCE_YOUR_CALM, many(3_000, frameOf(TYPE.PING, 0, 0, Buffer.alloc(8)))],
+    [
+      'windows that change without end',
+      ENHANCE_YOUR_CALM,
+      many(60, Buffer.concat([setting(4, 1), setting(4, 2)])),
+    ],
     ['settings without end', ENHANCE_YOUR_CALM, many(3_000, setting(3, 100))],
     [
       'continuations without end',

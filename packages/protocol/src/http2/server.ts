@@ -1,7 +1,8 @@
 import { CODE, Http2Error, protocolError, SETTING, TYPE } from './codes.ts';
-import { Http2Connection, type Owner, type Settings } from './connection.ts';
+import { Http2Connection } from './connection.ts';
 import type { HeadCame } from './head-reader.ts';
 import { PREFACE } from './outbox.ts';
+import type { Owner, Settings } from './owner.ts';
 import { RequestHead } from './request-head.ts';
 import { type ServerHost, ServerStream } from './server-stream.ts';
 
