@@ -251,3 +251,30 @@ test('twenty clients with the same ids and progress tokens get their own answers
   );
   assert.equal(server.sessions.size, 2, 'one for each person');
 });
+
+test('somebody has twenty sessions at servers at once: one that rests makes room, one that works does not', async t => {
+  const server = await startLegacyServer(t);
+  const names = Array.from({ length: 21 }, (_, n) => `old${n}`);
+  const gateway = await startMcpGateway(
+    t,
+    Object.fromEntries(names.map(name => [name, { url: server.url }])),
+  );
+  const leaving = new AbortController();
+  const called: Promise<unknown>[] = [];
+  for (const name of names.slice(0, 20)) {
+    const client = await modernClient(t, gateway, `/mcp/${name}`);
+    const call = client.callTool(
+      { name: 'wait', arguments: { tag: name } },
+      { signal: name === 'old0' ? leaving.signal : AbortSignal.any([]) },
+    );
+    called.push(call.catch(() => {}));
+    await eventually(() => server.ran.get('wait') === called.length);
+  }
+  const { body, headers } = modernRequest('tools/call', { name: 'echo', arguments: { text: 'hi' } }, 1);
+  const once = () => post(gateway, '/mcp/old20', body, headers);
+  assert.equal((await once()).status, 503);
+  assert.equal((await post(gateway, '/mcp/old20', body, headers, 'bob')).status, 200);
+  leaving.abort();
+  await eventually(() => server.cancelled.includes('old0'));
+  assert.equal((await once()).status, 200);
+});
