@@ -4,14 +4,11 @@ import type { Hello } from '@sallyport/protocol/hello.ts';
 import { Http2Server } from '@sallyport/protocol/http2/server.ts';
 import type { ServerStream } from '@sallyport/protocol/http2/server-stream.ts';
 import {
+  ANNOUNCED,
   DEAD_AFTER,
   DOCUMENT_BYTES,
-  HEADER_BYTES,
   HELLO_PATH,
-  MAX_STREAMS,
   NOTICE_PATH,
-  STREAM_WINDOW,
-  TUNNEL_WINDOW,
 } from '@sallyport/protocol/limits.ts';
 import { type Notice, parseNotice } from '@sallyport/protocol/notice.ts';
 import { shareWindow } from '@sallyport/protocol/share-window.ts';
@@ -21,13 +18,6 @@ import { wholeBody } from './whole-body.ts';
 
 /** `/{server}` and what is behind it. */
 const TARGET = /^\/([a-z0-9][a-z0-9._-]{0,62})([/?].*)?$/;
-/** What this end says of itself. */
-const ANNOUNCED = {
-  streamWindow: STREAM_WINDOW,
-  connectionWindow: TUNNEL_WINDOW,
-  maxStreams: MAX_STREAMS,
-  headerBytes: HEADER_BYTES,
-};
 const NO_CONTENT = 204;
 
 export interface Session {

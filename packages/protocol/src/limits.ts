@@ -52,3 +52,11 @@ export const SETTINGS = {
   maxHeaderListSize: HEADER_BYTES,
   enablePush: false,
 } as const;
+
+/** The same for an end that is ours (`http2/owner.ts`). */
+export const ANNOUNCED = {
+  streamWindow: STREAM_WINDOW,
+  connectionWindow: TUNNEL_WINDOW,
+  maxStreams: MAX_STREAMS,
+  headerBytes: HEADER_BYTES,
+} as const;

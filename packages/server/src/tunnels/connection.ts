@@ -7,14 +7,13 @@ import type { ClientStream, StreamTaker } from '@sallyport/protocol/http2/client
 import { Http2Error } from '@sallyport/protocol/http2/codes.ts';
 import { type Fields, listSize } from '@sallyport/protocol/http2/fields.ts';
 import {
+  ANNOUNCED,
   DEAD_AFTER,
   HEADER_BYTES,
   HELLO_PATH,
   HELLO_WITHIN,
   MAX_STREAMS,
   NOTICE_PATH,
-  STREAM_WINDOW,
-  TUNNEL_WINDOW,
 } from '@sallyport/protocol/limits.ts';
 import type { ByeCode, Notice } from '@sallyport/protocol/notice.ts';
 import { shareWindow } from '@sallyport/protocol/share-window.ts';
@@ -25,13 +24,6 @@ import type { Peer } from './peer.ts';
 
 /** How long a goodbye may take to be heard, milliseconds. */
 const GOODBYE = 1_000;
-/** What this end says of itself. */
-const ANNOUNCED = {
-  streamWindow: STREAM_WINDOW,
-  connectionWindow: TUNNEL_WINDOW,
-  maxStreams: MAX_STREAMS,
-  headerBytes: HEADER_BYTES,
-};
 
 /** Something under way in a tunnel, which ends with it. */
 export interface Passenger extends StreamTaker {
